@@ -1,0 +1,53 @@
+# Verbs for people; `make help` lists them. Everything below needs only Python >= 3.11 and a package index.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv)
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup browser check format test demo bench clean
+
+help: ## list the verbs
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(READY) ## make the virtual environment (uv when on PATH, else venv and pip)
+
+$(READY): pyproject.toml constraints.txt
+ifdef UV
+	@$(UV) venv --quiet --allow-existing --seed --python $(PYTHON) $(VENV)
+	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[target,stack,dev]'
+else
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[target,stack,dev]'
+endif
+	@touch $@
+
+browser: ## make sure that Chromium is there for the tests of the report (Debian: apt-get, as root)
+	@command -v chromium >/dev/null || { \
+	  test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	|| echo "no Chromium: the browser tests will be skipped"
+
+check: $(READY) ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## let ruff format and fix
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: $(READY) browser ## every test
+	$(BIN)/python -m pytest
+
+demo: $(READY) ## a flash sale against a real model, ending in a verdict and a report
+	@$(BIN)/tidegate demo
+
+bench: $(READY) ## benchmarks, one JSON object a line
+	@for name in $(basename $(notdir $(wildcard benchmarks/[a-z]*.py))); do $(BIN)/python -m benchmarks.$$name; done
+
+clean: ## remove the virtual environment, runs and caches of this checkout
+	rm -rf $(VENV) runs .tidegate .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -1,0 +1,1 @@
+"""Figures about the harness itself: `python -m benchmarks.NAME` prints one JSON object a line."""

@@ -1,0 +1,1 @@
+"""The half that drives load, measures and judges."""

@@ -1,0 +1,124 @@
+"""From a run's folder to its verdict: steps 8, 10 and 11, without the network, as often as one likes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+from harness.measure.reconcile import ServerCounts
+from harness.measure.records import Records, read_records
+from harness.measure.summarize import summarize
+from harness.measure.summary import Capacity
+from harness.measure.worker_report import read_worker_reports
+from harness.report.files import write_reports
+from harness.report.run_folder import Report, read_run
+from harness.scenario.checks import unknown_stages
+from harness.scenario.load import load_scenario, resolve
+from harness.scenario.model import Scenario
+from harness.scenario.objective import objectives
+from harness.telemetry.client_log import LoggedRun, write_client_log
+from harness.verdict.judge import judge
+
+_FACTS = "run.json"
+_ENVIRONMENT = "environment.json"
+_SCENARIO = "scenario.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What happened around the load and stands in no record.
+
+    ``planned``: the plan's length. ``aborted``: why the run was stopped, or None. ``capacity``: what the
+    probe found, or None. ``server``: the target's own counts over the run, or None where it tells none.
+    """
+
+    run_id: str
+    planned: int
+    workers_lost: int = 0
+    aborted: str | None = None
+    capacity: Capacity | None = None
+    server: ServerCounts | None = None
+
+
+def store_facts(run_dir: Path, facts: Facts, environment: Mapping[str, Any]) -> None:
+    """Write ``run.json`` and ``environment.json``."""
+    _write_json(run_dir / _FACTS, asdict(facts))
+    _write_json(run_dir / _ENVIRONMENT, environment)
+
+
+def assess(run_dir: Path, slo_files: tuple[Path, ...] = ()) -> tuple[Report, Records]:
+    """Measure and judge the run in ``run_dir`` by its own objectives, or by those of the SLO files.
+
+    Write nothing. Raise UsageError where the folder holds no run, and for a mistake in an SLO file.
+    """
+    facts = _read_facts(run_dir)
+    scenario = _judged_by(slo_files, load_scenario(run_dir / _SCENARIO, check_files=False), facts)
+    environment = json.loads((run_dir / _ENVIRONMENT).read_text())
+    wanted = objectives(scenario)
+    records = read_records(run_dir)
+    summary = summarize(
+        scenario,
+        records,
+        read_worker_reports(run_dir),
+        wanted,
+        environment,
+        facts.server,
+        run_id=facts.run_id,
+        planned=facts.planned,
+        workers_lost=facts.workers_lost,
+        capacity=facts.capacity,
+        aborted=facts.aborted is not None,
+    )
+    verdict = judge(summary, records, wanted, scenario, facts.aborted)
+    return Report(facts.run_id, scenario, summary, verdict, environment), records
+
+
+def conclude(run_dir: Path) -> Report:
+    """Assess the run, and write every file that tells of it."""
+    report, records = assess(run_dir)
+    (run_dir / "summary.json").write_text(report.summary.to_json())
+    (run_dir / "verdict.json").write_text(report.verdict.to_json())
+    started_ns = min((worker.start_wall_ns for worker in read_worker_reports(run_dir)), default=0)
+    logged = LoggedRun(report.run_id, report.scenario, started_ns, report.verdict.kind.value)
+    lines = write_client_log(run_dir / "client.log.jsonl", logged, records)
+    _write_json(run_dir / "telemetry.json", {"client_log_lines": lines, "records": len(records)})
+    complete = read_run(run_dir)
+    write_reports(run_dir, complete)
+    return complete
+
+
+def _judged_by(slo_files: tuple[Path, ...], scenario: Scenario, facts: Facts) -> Scenario:
+    if not slo_files:
+        return scenario
+    capacity = facts.capacity.requests_per_second if facts.capacity else None
+    other = scenario.model_copy(update={"slos": (), "slo_files": slo_files})
+    try:
+        judged = resolve(other, capacity)
+    except ValueError as error:
+        raise UsageError(f"the SLO files cannot judge this run: {error}") from None
+    names = [stage.name for stage in scenario.stages]
+    for slo in judged.slos:
+        for problem in unknown_stages(slo.stages, names, ("gate", "stages")):
+            raise UsageError(f"{slo.source}: {problem}")
+    return judged
+
+
+def _read_facts(run_dir: Path) -> Facts:
+    try:
+        stored = json.loads((run_dir / _FACTS).read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(f"{run_dir}: no run is stored here (it has no {_FACTS})") from None
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{run_dir / _FACTS}: not JSON: {error}") from None
+    for key, kind in (("server", ServerCounts), ("capacity", Capacity)):
+        if stored[key] is not None:
+            stored[key] = kind(**stored[key])
+    return Facts(**stored)
+
+
+def _write_json(file: Path, value: Any) -> None:
+    file.write_text(json.dumps(value, indent=2) + "\n")

@@ -1,0 +1,158 @@
+"""One worker's part of a run: everything built from the scenario, driven, and written to the run's folder."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import gevent
+import gevent.event
+from prometheus_client import CollectorRegistry
+
+from harness.arrivals import build_plan
+from harness.load.call_factory import CallFactory
+from harness.load.client import Client
+from harness.load.endpoint import resolve_endpoint
+from harness.load.engine import Engine, EngineSettings
+from harness.load.quiet_gc import quiet_gc
+from harness.load.sink import RecordSink
+from harness.measure.worker_report import Clock, WorkerReport
+from harness.scenario.model import Scenario
+from harness.scenario.objective import latency_thresholds_seconds, objectives
+from harness.telemetry.metrics import HarnessMetrics
+from harness.workload import build_workload
+
+SWITCH_INTERVAL_SECONDS = 0.0005
+"""How long a writing thread may hold the interpreter while the loop waits for it (Python's default: 5 ms)."""
+
+WRITE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class SliceOptions:
+    """Which part of which run this is. ``metrics_port``: where this worker serves its own metrics page."""
+
+    run_id: str
+    run_dir: Path
+    worker: int
+    workers: int
+    record_gaps: bool = False
+    metrics_port: int | None = None
+
+
+class SliceRun:
+    """Prepared by its construction, begun by ``start``, and complete when ``wait`` returns.
+
+    Raises UsageError or TargetUnreachableError while it is prepared. Lives in a greenlet, not in the hub.
+    """
+
+    def __init__(self, scenario: Scenario, options: SliceOptions) -> None:
+        raise_descriptor_limit()
+        sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+        self._options = options
+        self._plan = build_plan(scenario).slice_for(options.worker, options.workers)
+        endpoint = resolve_endpoint(scenario.target)
+        limit = share_of(scenario.max_in_flight, options.worker, options.workers)
+        self._client = Client(gevent.get_hub().loop, endpoint, max_idle=limit)
+        self._sink = RecordSink(options.run_dir / f"records-{options.worker}.parquet")
+        self.engine = Engine(
+            EngineSettings(options.worker, len(scenario.stages), limit, scenario.drain),
+            self._plan,
+            build_workload(scenario),
+            CallFactory(endpoint, options.run_id, scenario.trace_sample_share, keep_gaps=options.record_gaps),
+            self._client,
+            self._sink.add,
+        )
+        self._written = gevent.event.Event()
+        self._start_wall_ns = 0
+        self._clock_start_ns = 0
+        self._started = (0.0, 0.0)
+        if options.metrics_port is not None:
+            self._serve_metrics(scenario, options.metrics_port)
+
+    @property
+    def planned(self) -> int:
+        """How many arrivals this slice has."""
+        return len(self._plan)
+
+    def start(self, start_wall_ns: int) -> None:
+        """Begin; the run's zero is ``start_wall_ns`` on the wall clock, the same for all workers."""
+        self._start_wall_ns = start_wall_ns
+        self._clock_start_ns = _wall_minus_monotonic_ns()
+        self._started = time.process_time(), time.monotonic()
+        self.engine.start(start_wall_ns - self._clock_start_ns)
+
+    def stop(self) -> None:
+        """End early: what is open or not yet due becomes CANCELLED."""
+        self.engine.stop()
+
+    def stop_and_wait(self) -> None:
+        """End early and return once another greenlet's ``wait`` has written the files."""
+        self.stop()
+        self._written.wait(WRITE_SECONDS)
+
+    def wait(self) -> WorkerReport:
+        """Wait for the last record, write both files, and return the report."""
+        with quiet_gc():
+            self.engine.finished.wait()
+        self._sink.close()
+        report = self._report()
+        report.write(self._options.run_dir)
+        self._written.set()
+        return report
+
+    def _report(self) -> WorkerReport:
+        cpu_seconds, began = self._started
+        stats = self.engine.stats()
+        return WorkerReport(
+            worker=self._options.worker,
+            start_wall_ns=self._start_wall_ns,
+            planned=self.planned,
+            recorded=self._sink.recorded,
+            sent=stats.sent,
+            loop_lag=self.engine.loop_lag,
+            itl=self.engine.itl,
+            clock=Clock(self._clock_start_ns, _wall_minus_monotonic_ns()),
+            cpu_seconds=time.process_time() - cpu_seconds,
+            elapsed_seconds=time.monotonic() - began,
+            peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            reconnects=stats.reconnects,
+            spoiled=tuple(self._spoiled()),
+        )
+
+    def _spoiled(self) -> list[str]:
+        spoiled = []
+        if self.engine.fault is not None:
+            spoiled.append(f"engine failed: {self.engine.fault!r}")
+        if self._sink.failure is not None:
+            spoiled.append(f"sink failed: {self._sink.failure} ({self._sink.lost} records lost)")
+        return spoiled
+
+    def _serve_metrics(self, scenario: Scenario, port: int) -> None:
+        metrics = HarnessMetrics(CollectorRegistry(), latency_thresholds_seconds(objectives(scenario)))
+        metrics.watch(lambda: self._client.in_flight, lambda: self.engine.loop_lag.quantile(0.99))
+        metrics.serve(port)
+
+        def observe(records: object) -> None:
+            for record in records:  # type: ignore[attr-defined]
+                metrics.observe(record)
+
+        self.engine.listeners.append(observe)
+
+
+def share_of(total: int, worker: int, workers: int) -> int:
+    """Return worker ``worker``'s part of ``total``; the parts add up to it, but none is below 1."""
+    return max(1, total // workers + (1 if worker < total % workers else 0))
+
+
+def raise_descriptor_limit() -> None:
+    """Allow this process as many open files as the system lets it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _wall_minus_monotonic_ns() -> int:
+    return time.time_ns() - time.monotonic_ns()

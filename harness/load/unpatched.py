@@ -1,0 +1,33 @@
+"""Locust as a library, without its patching of the standard library.
+
+``import locust`` replaces sockets, threads and more for the whole process. Our engine talks to gevent's hub
+itself and needs none of that; programs and tests that import us keep the standard library that they know.
+"""
+
+from __future__ import annotations
+
+import os
+
+_SWITCH = "LOCUST_SKIP_MONKEY_PATCH"
+_before = os.environ.get(_SWITCH)
+os.environ[_SWITCH] = "1"
+try:
+    from locust import runners
+    from locust.env import Environment
+finally:
+    if _before is None:
+        del os.environ[_SWITCH]  # a locust that this process starts must patch itself as usual
+    else:
+        os.environ[_SWITCH] = _before
+
+__all__ = ["LIVENESS_SECONDS", "Environment", "be_patient", "runners"]
+
+LIVENESS_SECONDS = 20
+
+
+def be_patient() -> None:
+    """Let Locust's master wait 20 s for a silent worker (its default: 3 s).
+
+    A worker that froze for some seconds must come back to a running test: its lateness is a finding.
+    """
+    runners.HEARTBEAT_LIVENESS = LIVENESS_SECONDS

@@ -1,0 +1,1 @@
+"""Step 8: records → exact percentiles, mergeable histograms, the run's summary. Pure numpy and pyarrow."""

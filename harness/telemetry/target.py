@@ -1,0 +1,140 @@
+"""What the harness asks the target besides the load: its models and its own counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample as PrometheusSample
+
+from harness.errors import TargetUnreachableError, UsageError
+from harness.measure.reconcile import ServerCounts
+from harness.scenario.model import Target
+from observability.foreign import DIALECTS, Dialect, Sample
+
+_TIMEOUT_SECONDS = 10.0
+_NOT_HERE = (404, 405, 501)
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """One reading of the target's own counters; None where it does not count."""
+
+    kind: str
+    finished: float | None
+    output_tokens: float | None
+
+
+def model_of(target: Target) -> str:
+    """Return the model that requests will name: the scenario's, else the first that the target lists.
+
+    Raise TargetUnreachableError when nothing answers, and UsageError when it lists none.
+    """
+    if target.model is not None:
+        _reach(target)
+        return target.model
+    listed = json.loads(_get(target, "/v1/models") or "{}").get("data") or []
+    if not listed:
+        raise UsageError(f"{target.url} lists no models: name one as target.model in the scenario")
+    return str(listed[0]["id"])
+
+
+def read_counters(target: Target) -> Counters | None:
+    """Read the target's ``/metrics`` page; None where there is none, or none that we know how to read."""
+    try:
+        page = _get(target, "/metrics")
+    except TargetUnreachableError:
+        return None
+    return None if page is None else counters_of(page)
+
+
+def counters_of(page: str) -> Counters | None:
+    """Find the dialect that a Prometheus page speaks, and read its counts."""
+    try:
+        samples = [s for family in text_string_to_metric_families(page) for s in family.samples]
+    except ValueError:
+        return None
+    for dialect in DIALECTS:
+        if _speaks(dialect, samples):
+            finished = _total(dialect.finished, samples)
+            return Counters(dialect.kind, finished, _total(dialect.output_tokens, samples))
+    return None
+
+
+def counted_between(before: Counters | None, after: Counters | None) -> ServerCounts | None:
+    """Return what the target counted over the run; None where it cannot be known."""
+    if before is None or after is None or before.kind != after.kind:
+        return None
+    return ServerCounts(
+        after.kind,
+        _difference(before.finished, after.finished),
+        _difference(before.output_tokens, after.output_tokens),
+    )
+
+
+def _reach(target: Target) -> None:
+    _get(target, "/v1/models")
+
+
+def _get(target: Target, path: str) -> str | None:
+    """Return the page, or None where the target answers that it has no such page."""
+    request = urllib.request.Request(f"{str(target.url).rstrip('/')}{path}", headers=_headers(target))
+    try:
+        with _opener(target).open(request, timeout=_TIMEOUT_SECONDS) as answer:
+            return str(answer.read().decode("utf-8", "replace"))
+    except urllib.error.HTTPError as error:
+        if error.code in _NOT_HERE:
+            return None
+        raise TargetUnreachableError(f"{target.url}{path} answered {error.code} {error.reason}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise TargetUnreachableError(f"no answer from {target.url}: {reason}") from None
+
+
+def _headers(target: Target) -> Mapping[str, str]:
+    token = os.environ.get(target.api_key_env, "") if target.api_key_env else ""
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _opener(target: Target) -> urllib.request.OpenerDirector:
+    """Go straight to the target, as the load does: a proxy in the environment is not under test."""
+    direct = urllib.request.ProxyHandler({})
+    return urllib.request.build_opener(direct, urllib.request.HTTPSHandler(context=_tls(target)))
+
+
+def _tls(target: Target) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=target.ca_file)
+    if not target.verify_tls:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _speaks(dialect: Dialect, samples: list[PrometheusSample]) -> bool:
+    names = {wanted.name for wanted in (*dialect.finished, *dialect.output_tokens)}
+    return any(sample.name in names for sample in samples)
+
+
+def _total(wanted: tuple[Sample, ...], samples: list[PrometheusSample]) -> float | None:
+    """Sum over every model and engine; a counter that never counted is 0 where its server is known."""
+    if not wanted:
+        return None
+    return sum(s.value for s in samples if any(_matches(want, s) for want in wanted))
+
+
+def _matches(wanted: Sample, sample: PrometheusSample) -> bool:
+    if sample.name != wanted.name:
+        return False
+    return all(sample.labels.get(label) == value for label, value in wanted.labels)
+
+
+def _difference(before: float | None, after: float | None) -> int | None:
+    if before is None or after is None or after < before:  # a restarted server counts from zero
+        return None
+    return round(after - before)

@@ -1,0 +1,1 @@
+"""The reference target: an inference server built to be watched."""

@@ -1,0 +1,1 @@
+"""Step 6: engines that turn a prompt into a stream of tokens, behind one protocol."""

@@ -1,0 +1,20 @@
+from observability.names import BY_NAME, METRICS
+
+FORBIDDEN_LABELS = {"run_id", "request_id", "trace_id", "user", "seq"}
+
+
+def test_names_are_unique_and_say_their_unit():
+    assert len(BY_NAME) == len(METRICS)
+    for metric in METRICS:
+        if metric.unit == "s":
+            assert metric.name.endswith("_seconds")
+        if metric.unit == "By":
+            assert metric.name.endswith("_bytes")
+
+
+def test_counters_leave_the_total_suffix_to_the_exposition():
+    assert not [metric.name for metric in METRICS if metric.name.endswith("_total")]
+
+
+def test_no_label_is_an_id():
+    assert not [metric.name for metric in METRICS if FORBIDDEN_LABELS & set(metric.labels)]
