@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.arrivals import build_plan
 from harness.errors import UsageError
 from harness.measure.reconcile import ServerCounts
 from harness.measure.records import Records, read_records
@@ -55,9 +56,10 @@ def assess(run_dir: Path, slo_files: tuple[Path, ...] = ()) -> tuple[Report, Rec
 
     Write nothing. Raise UsageError where the folder holds no run, and for a mistake in an SLO file.
     """
-    facts = _read_facts(run_dir)
-    scenario = _judged_by(slo_files, load_scenario(run_dir / _SCENARIO, check_files=False), facts)
-    environment = json.loads((run_dir / _ENVIRONMENT).read_text())
+    stored = _read_scenario(run_dir)
+    facts = _read_facts(run_dir, stored)
+    scenario = _judged_by(slo_files, stored, facts)
+    environment = _read_json(run_dir / _ENVIRONMENT) or {}
     wanted = objectives(scenario)
     records = read_records(run_dir)
     summary = summarize(
@@ -107,17 +109,30 @@ def _judged_by(slo_files: tuple[Path, ...], scenario: Scenario, facts: Facts) ->
     return judged
 
 
-def _read_facts(run_dir: Path) -> Facts:
-    try:
-        stored = json.loads((run_dir / _FACTS).read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"{run_dir}: no run is stored here (it has no {_FACTS})") from None
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{run_dir / _FACTS}: not JSON: {error}") from None
+def _read_scenario(run_dir: Path) -> Scenario:
+    if not (run_dir / _SCENARIO).is_file():
+        raise UsageError(f"{run_dir}: no run is stored here (it has no {_SCENARIO})")
+    return load_scenario(run_dir / _SCENARIO, check_files=False)
+
+
+def _read_facts(run_dir: Path, scenario: Scenario) -> Facts:
+    """Read ``run.json``; a run that plain Locust drove has none, and its plan's length is computed again."""
+    stored = _read_json(run_dir / _FACTS)
+    if stored is None:
+        return Facts(run_dir.resolve().name, planned=len(build_plan(scenario)))
     for key, kind in (("server", ServerCounts), ("capacity", Capacity)):
         if stored[key] is not None:
             stored[key] = kind(**stored[key])
     return Facts(**stored)
+
+
+def _read_json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text())
+    except FileNotFoundError:
+        return None
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{file}: not JSON: {error}") from None
 
 
 def _write_json(file: Path, value: Any) -> None:

@@ -17,6 +17,7 @@ from harness.scenario.load import dump, needs_capacity, resolve
 from harness.scenario.model import Scenario
 from harness.telemetry.environment import read_environment
 from harness.telemetry.target import counted_between, model_of, read_counters
+from harness.workload import build_workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ def run_scenario(
 
     planned = len(build_plan(scenario))
     facts = Facts(run_id, planned, driven.workers_lost, _why_aborted(driven), capacity, server)
-    store_facts(run_dir, facts, read_environment())
+    basis = build_workload(scenario).prompt_length_basis
+    store_facts(run_dir, facts, read_environment() | {"prompt_lengths": basis})
     return run_dir, conclude(run_dir)
 
 

@@ -23,6 +23,7 @@ from harness.load.unpatched import be_patient
 from harness.measure.record import Outcome, RequestRecord
 from harness.scenario.load import dump, load_scenario, needs_capacity, resolve
 from harness.scenario.model import Scenario
+from harness.telemetry.target import model_of
 
 _log = logging.getLogger(__name__)
 LEAD_SECONDS = 1.0
@@ -39,7 +40,7 @@ def install(events: Any) -> None:
 def _add_options(parser: Any) -> None:
     group = parser.add_argument_group("tidegate", "Open-loop load for LLM inference")
     group.add_argument("--scenario", default="", help="scenario file (YAML)", env_var="TIDEGATE_SCENARIO")
-    group.add_argument("--model", default="", help="model name, when the scenario names none")
+    group.add_argument("--model", default="", help="model name (default: the first that the target lists)")
     group.add_argument("--runs-dir", default="runs", help="where each test gets its folder")
 
 
@@ -83,9 +84,10 @@ def _scenario_of(environment: Any) -> Scenario:
     scenario = scenario.model_copy(update={"target": scenario.target.model_copy(update=changes)})
     if needs_capacity(scenario):
         raise UsageError(f"{options.scenario}: rates in x need the capacity probe of `tidegate run`")
-    if scenario.target.url is None or scenario.target.model is None:
-        raise UsageError("the target needs a URL (--host) and a model (--model, or target.model)")
-    return resolve(scenario, None)
+    if scenario.target.url is None:
+        raise UsageError("the target needs a URL: --host, or target.url in the scenario")
+    named = scenario.target.model_copy(update={"model": model_of(scenario.target)})
+    return resolve(scenario.model_copy(update={"target": named}), None)
 
 
 class _Local:

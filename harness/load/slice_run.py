@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from harness.load.endpoint import resolve_endpoint
 from harness.load.engine import Engine, EngineSettings
 from harness.load.quiet_gc import quiet_gc
 from harness.load.sink import RecordSink
+from harness.measure.record import RequestRecord
 from harness.measure.worker_report import Clock, WorkerReport
 from harness.scenario.model import Scenario
 from harness.scenario.objective import latency_thresholds_seconds, objectives
@@ -136,8 +138,8 @@ class SliceRun:
         metrics.watch(lambda: self._client.in_flight, lambda: self.engine.loop_lag.quantile(0.99))
         metrics.serve(port)
 
-        def observe(records: object) -> None:
-            for record in records:  # type: ignore[attr-defined]
+        def observe(records: Iterable[RequestRecord]) -> None:
+            for record in records:
                 metrics.observe(record)
 
         self.engine.listeners.append(observe)

@@ -8,15 +8,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.measure.summary import TimeSeries
 from harness.report import words
+from harness.report.bins import bin_seconds, middles, rates
 from harness.report.health import lateness_limits_seconds
 from harness.report.run_folder import Report
-from harness.report.traces import Trace, flat, infinite, line, log_seconds, log_top, plain
+from harness.report.traces import Trace, flat, infinite, line, log_seconds, log_top, plain, rate_line
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One chart: ``key`` is its identifier, ``how_to_read`` the caption, ``wide`` its place in the grid."""
+    """One chart: ``key`` is its identifier, ``how_to_read`` the caption, ``wide`` its place in the grid.
+
+    ``is_evidence``: it shows the generator and not the target, and stays true when the run is spoiled.
+    """
 
     key: str
     title: str
@@ -25,6 +30,7 @@ class Chart:
     layout: Mapping[str, Any]
     marks: tuple[tuple[float, str], ...] = ()
     wide: bool = False
+    is_evidence: bool = False
 
 
 def charts(report: Report) -> tuple[Chart, ...]:
@@ -35,7 +41,7 @@ def charts(report: Report) -> tuple[Chart, ...]:
         _load,
         _ttft,
         _e2e,
-        _heatmap,
+        *([_heatmap] if any(map(any, report.summary.heatmap.counts)) else []),
         _in_flight,
         _outcomes,
         _generator,
@@ -60,20 +66,19 @@ def spec(chart: Chart, report: Report) -> dict[str, Any]:
 
 def _load(report: Report) -> Chart:
     series = report.summary.series
+    fill = {"fill": "tozeroy", "fillcolor": "var(--goodput-fill)"}
     return Chart(
         "load",
         "Load: what was asked, and what came of it",
         "Where completed falls below offered, work piles up; completed includes refusals. Goodput counts the "
-        "answers within every latency objective, in the second in which they were due.",
+        f"answers within every latency objective, by when they were due.{_averaged(report)}",
         (
-            line(
-                series, series.goodput, "goodput", fill="tozeroy", fillcolor="var(--goodput-fill)", width=2.5
-            ),
-            line(series, series.completed, "completed", width=1.5),
-            line(series, series.sent, "sent", width=1.5),
-            line(series, series.offered, "offered", width=1.8, dash="dot"),
+            rate_line(series, series.goodput, "goodput", width=2.5, **fill),
+            rate_line(series, series.completed, "completed", width=1.5),
+            rate_line(series, series.sent, "sent", width=1.5),
+            rate_line(series, series.offered, "offered", width=1.8, dash="dot"),
         ),
-        {"yaxis": {"title": {"text": "requests per second"}, "rangemode": "tozero", "tickformat": ",~g"}},
+        _counted("requests per second"),
         marks=_spike_marks(report),
         wide=True,
     )
@@ -117,7 +122,7 @@ def _percentiles(
 def _heatmap(report: Report) -> Chart:
     heatmap = report.summary.heatmap
     used = [j for j in range(len(heatmap.latency_edges_seconds) - 1) if any(row[j] for row in heatmap.counts)]
-    low, high = (used[0], used[-1] + 1) if used else (0, 1)
+    low, high = used[0], used[-1] + 1
     edges = heatmap.latency_edges_seconds[low : high + 1]
     columns = [[row[j] or None for row in heatmap.counts] for j in range(low, high)]
     trace = {
@@ -176,33 +181,28 @@ def _in_flight(report: Report) -> Chart:
         "In flight: the backlog",
         "Requests sent and not yet ended. A queue that grows while the load is steady does not end well.",
         (line(series, series.in_flight, "in flight", colour="flight", **fill),),
-        {"yaxis": {"title": {"text": "requests"}, "rangemode": "tozero", "tickformat": ",~g"}},
+        _counted("requests"),
         marks=marks,
     )
 
 
 def _outcomes(report: Report) -> Chart:
     series = report.summary.series
+    kinds = (("ok", series.ok), ("rejected", series.rejected), ("failed", series.failed))
     return Chart(
         "outcomes",
         "Outcomes",
-        "How requests ended, by the second in which they ended.",
-        tuple(
-            {
-                "type": "bar",
-                "name": name,
-                "x": [t + 0.5 for t in series.t],
-                "y": values,
-                "width": 1,
-                "marker": {"color": f"var(--{name})", "line": {"width": 0}},
-            }
-            for name, values in (("ok", series.ok), ("rejected", series.rejected), ("failed", series.failed))
-        ),
-        {
-            "barmode": "stack",
-            "yaxis": {"title": {"text": "requests per second"}, "rangemode": "tozero", "tickformat": ",~g"},
-        },
+        f"How requests ended, by when they ended.{_averaged(report)}",
+        tuple(_bars(series, counts, name) for name, counts in kinds),
+        {"barmode": "stack", **_counted("requests per second")},
     )
+
+
+def _bars(series: TimeSeries, counts: Sequence[int], name: str) -> Trace:
+    width = bin_seconds(series)
+    marker = {"color": f"var(--{name})", "line": {"width": 0}}
+    base = {"type": "bar", "name": name, "width": width, "marker": marker}
+    return {**base, "x": middles(series, width), "y": rates(counts, width)}
 
 
 def _generator(report: Report) -> Chart:
@@ -221,6 +221,7 @@ def _generator(report: Report) -> Chart:
         "Schedule delay is send − due. It must stay far below what is measured, or the run is INVALID.",
         tuple(traces),
         {"yaxis": log_seconds(values, log_top([values]))},
+        is_evidence=True,
     )
 
 
@@ -229,22 +230,33 @@ def _tokens(report: Report) -> Chart:
     return Chart(
         "tokens",
         "Output tokens",
-        "Tokens per second, counted in the second in which their request ended.",
-        (line(series, series.output_tokens, "output tokens", colour="completed", width=2),),
-        {"yaxis": {"title": {"text": "tokens per second"}, "rangemode": "tozero", "tickformat": ",~g"}},
+        f"Counted when their request ended.{_averaged(report)}",
+        (rate_line(series, series.output_tokens, "output tokens", colour="completed"),),
+        _counted("tokens per second"),
     )
+
+
+def _counted(title: str) -> dict[str, Any]:
+    """Return the layout of an axis that counts from zero."""
+    return {"yaxis": {"title": {"text": title}, "rangemode": "tozero", "tickformat": ",~g"}}
+
+
+def _averaged(report: Report) -> str:
+    width = bin_seconds(report.summary.series)
+    return "" if width == 1 else f" Each point is a mean over {width} s."
 
 
 def _thresholds(report: Report, metric: str) -> list[Trace]:
     """Draw each objective of the metric over the stages that it covers."""
-    traces = []
+    traces: list[Trace] = []
     for objective in (result.objective for result in report.verdict.results):
         if objective.metric != metric:
             continue
         name = f"p{objective.percentile:g} {words.limit(objective.op, metric, objective.threshold)}"
-        for number, ends in enumerate(_spans(report, objective.stages)):
+        for ends in _spans(report, objective.stages):
             trace = flat(ends, objective.threshold, name, "var(--threshold)", "dash")
-            traces.append({**trace, "legendgroup": objective.name, "showlegend": number == 0})
+            is_new = all(other["name"] != name for other in traces)
+            traces.append({**trace, "legendgroup": name, "showlegend": is_new})
     return traces
 
 

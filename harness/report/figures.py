@@ -119,7 +119,7 @@ def _breach(spike: FlashSale, report: Report) -> tuple[object, str]:
 
 def _after(never: str, value: float, observed: float, report: Report) -> tuple[object, str]:
     if math.isnan(value):
-        return units.ABSENT, "no data"
+        return units.ABSENT, "the calm before gives no level to return to"
     if math.isinf(value):
         return measured(never, report), f"within the {units.seconds(observed)} after the spike"
     return measured(units.seconds(value), report), "after the spike ended"

@@ -122,8 +122,9 @@ def _chart_grid(report: Report, drawn: tuple[Chart, ...]) -> Html:
 
 def _figure(chart: Chart, report: Report) -> Html:
     kind = report.verdict.kind.value
-    classes = ["wide"] * chart.wide + ["voided"] * (kind == "INVALID")
-    watermark = [] if report.is_valid else [el("div", words.doubt(kind).upper(), class_="watermark")]
+    holds = report.is_valid or chart.is_evidence
+    classes = ["wide"] * chart.wide + ["voided"] * (kind == "INVALID" and not holds)
+    watermark = [] if holds else [el("div", words.doubt(kind).upper(), class_="watermark")]
     plot = el("div", class_="plot", data_chart=chart.key, role="img", aria_label=f"Chart: {chart.title}")
     caption = el("figcaption", chart.how_to_read)
     return el("figure", el("h3", chart.title), caption, plot, *watermark, class_=" ".join(classes) or None)

@@ -102,8 +102,8 @@ def _detail(result: ObjectiveResult, report: Report) -> str:
     metric = result.objective.metric
     lines = [*map(headline.reason_sentence, report.verdict.reasons)] if not report.is_valid else []
     if report.is_valid:
-        low, high = words.metric_value(metric, result.low), words.metric_value(metric, result.high)
-        lines += [f"95 % interval: {low} to {high}", f"samples: {result.n}"]
+        interval = words.between(metric, result.low, result.high)
+        lines += [f"95 % interval: {interval}", f"samples: {result.n}"]
         lines += [result.note] if result.note else []
     lines.append(f"objective: {result.objective.source or result.objective.name}")
     lines.append(f"run: {report.run_id}")

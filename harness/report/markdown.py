@@ -64,8 +64,7 @@ def _objectives(report: Report) -> list[str]:
 
 def _objective_row(result: ObjectiveResult, report: Report) -> tuple[str, ...]:
     objective = result.objective
-    low, high = (words.metric_value(objective.metric, value) for value in (result.low, result.high))
-    between = units.ABSENT if units.ABSENT in (low, high) else f"{low} to {high}"
+    between = words.between(objective.metric, result.low, result.high)
     status = result.status.value if report.is_valid else report.verdict.kind.value
     return (
         f"{objective.name}: {words.metric_name(objective.metric, objective.percentile)}",

@@ -51,7 +51,7 @@ def banner(report: Report) -> Html:
         *([el("ul", *more)] if more else []),
         el(
             "p",
-            f"{kind.capitalize()} means: {words.MEANINGS[kind]}. Exit code {report.verdict.exit_code}.",
+            f"{kind.capitalize()} means: {words.MEANINGS[kind]}. Exit code\u00a0{report.verdict.exit_code}.",
             class_="exit",
         ),
         class_=f"banner {kind}",
@@ -93,8 +93,7 @@ def _objective_row(result: ObjectiveResult, report: Report) -> Html:
     objective = result.objective
     status = result.status.value if report.is_valid else report.verdict.kind.value
     value = words.metric_value(objective.metric, result.measured)
-    low, high = (words.metric_value(objective.metric, v) for v in (result.low, result.high))
-    between = units.ABSENT if units.ABSENT in (low, high) else f"{low} to {high}"
+    between = words.between(objective.metric, result.low, result.high)
     name = words.metric_name(objective.metric, objective.percentile)
     required = words.limit(objective.op, objective.metric, objective.threshold)
     told = f"{value}, interval {between}, required {required}"
@@ -139,7 +138,7 @@ def _stage_row(stage: StageSummary, report: Report) -> Html:
 
 def _latency_table(stage: StageSummary, report: Report) -> Html:
     head = (
-        *("Latency", "#n", "#No answer", "#p50", "#p90", "#p95", "#p99", "p99 interval", "#p99.9"),
+        *("Latency", "#n", "#No answer", "#p50", "#p90", "#p95", "#p99", "#p99 interval", "#p99.9"),
         *("#Answered p50", "#Answered p99", "#Answered max"),
     )
     rows = [_latency_row(name, latency, report) for name, latency in _latencies(stage)]
@@ -159,7 +158,7 @@ def _latency_row(name: str, latency: LatencySummary, report: Report) -> Html:
 
     between = "too few samples"
     if latency.p99_ci is not None:
-        between = " to ".join(dict.fromkeys(map(units.seconds, latency.p99_ci)))
+        between = words.between("ttft", *latency.p99_ci)
     p999 = latency.p999 if latency.n >= samples_needed(99.9) else None
     return el(
         "tr",
@@ -167,6 +166,6 @@ def _latency_row(name: str, latency: LatencySummary, report: Report) -> Html:
         cell(units.count(latency.n), number=True),
         cell(units.count(latency.n_failed), number=True),
         *map(shown, (latency.p50, latency.p90, latency.p95, latency.p99)),
-        cell(measured(between, report)),
+        cell(measured(between, report), number=True),
         *map(shown, (p999, latency.over_ok.get("p50"), latency.over_ok.get("p99"), latency.max_ok)),
     )

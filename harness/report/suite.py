@@ -79,7 +79,7 @@ def _page(name: str, kind: VerdictKind, linked: list[tuple[str, Report]]) -> str
 
 
 def _banner(kind: VerdictKind, reports: Sequence[Report]) -> Html:
-    exit_line = f"The suite's verdict is the worst of its runs. Exit code {kind.exit_code}."
+    exit_line = f"The suite's verdict is the worst of its runs. Exit code\u00a0{kind.exit_code}."
     return el(
         "section",
         el("div", f"{words.SYMBOLS[kind.value]} {kind.value}", class_="word"),

@@ -66,8 +66,7 @@ def _objectives(report: Report) -> Table:
 def _objective_row(result: ObjectiveResult, report: Report) -> tuple[Text | str, ...]:
     objective = result.objective
     status = result.status.value if report.is_valid else report.verdict.kind.value
-    low, high = (words.metric_value(objective.metric, value) for value in (result.low, result.high))
-    between = f"{low} to {high}" if report.is_valid and units.ABSENT not in (low, high) else units.ABSENT
+    between = words.between(objective.metric, result.low, result.high) if report.is_valid else units.ABSENT
     value = _struck(words.metric_value(objective.metric, result.measured), report)
     return (
         Text(objective.name),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.measure.summary import TimeSeries
+from harness.report.bins import bin_seconds, middles, rates
 
 Trace = dict[str, Any]
 
@@ -22,9 +23,26 @@ def line(
     **more: Any,
 ) -> Trace:
     """Draw one value per second at the middle of its second; what is not finite leaves a gap."""
+    mode = "lines+markers" if _has_lonely_point(values) else "lines"
+    x = middles(series, 1)
     style = {"color": f"var(--{colour or name})", "width": width, "dash": dash}
-    x = [t + 0.5 for t in series.t]
-    return {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": values, "line": style, **more}
+    base = {"type": "scatter", "mode": mode, "name": name, "marker": {"size": 4}}
+    return {**base, "x": x, "y": values, "line": style, **more}
+
+
+def rate_line(series: TimeSeries, counts: Sequence[int], name: str, **style: Any) -> Trace:
+    """Draw counts per second as a rate, in bins that are wide enough to hold some."""
+    width = bin_seconds(series)
+    return {**line(series, [], name, **style), "x": middles(series, width), "y": rates(counts, width)}
+
+
+def _has_lonely_point(values: Sequence[float]) -> bool:
+    """Say whether a value stands between gaps: a line alone would not show it."""
+    finite = [False, *map(math.isfinite, values), False]
+    return any(
+        here and not before and not after
+        for before, here, after in zip(finite, finite[1:], finite[2:], strict=False)
+    )
 
 
 def flat(ends: tuple[float, float], value: float, name: str, colour: str, dash: str) -> Trace:

@@ -17,8 +17,10 @@ def seconds(value: float | None) -> str:
     if value < 0:
         return f"−{seconds(-value)}"
     # Each limit is where the smaller unit would round up to a thousand of itself (999.7 ms is "1.00 s").
+    if value < 0.5e-6:
+        return "< 1 µs" if value else "0 s"
     if value < 0.9995e-3:
-        return f"{value * 1e6:.0f} µs" if value else "0 s"
+        return f"{value * 1e6:.0f} µs"
     if value < 0.9995:
         return f"{_three_digits(value * 1e3)} ms"
     return f"{_three_digits(value)} s" if value < 119.5 else _minutes(value)
@@ -55,6 +57,8 @@ def rate(value: float | None) -> str:
     """Show events per second: ``12.3/s``."""
     if value is None or math.isnan(value):
         return ABSENT
+    if value == 0:
+        return "0/s"
     return f"{value:,.0f}/s" if value >= 999.5 else f"{_three_digits(value)}/s"
 
 

@@ -110,6 +110,12 @@ DEFINITIONS = {
 }
 
 
+def between(metric: str, low: float, high: float) -> str:
+    """Show an interval in the metric's unit: ``96 ms to 103 ms``; one value when both ends read the same."""
+    ends = dict.fromkeys(metric_value(metric, value) for value in (low, high))
+    return units.ABSENT if units.ABSENT in ends else " to ".join(ends)
+
+
 def event_time(value: float, never: str = "not in this run") -> str:
     """Show when something happened, in seconds; what did not happen has no time."""
     return never if value == math.inf else units.seconds(value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import resource
-from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ _PACKAGES = ("tidegate", "locust", "gevent", "httptools", "numpy", "pyarrow")
 _CPU_INFO = Path("/proc/cpuinfo")
 
 
-def read_environment() -> Mapping[str, Any]:
+def read_environment() -> dict[str, Any]:
     """Return facts that a reader needs to trust or repeat the run; no host names and no paths."""
     files_soft, files_hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return {

@@ -36,13 +36,15 @@ def model_of(target: Target) -> str:
 
     Raise TargetUnreachableError when nothing answers, and UsageError when it lists none.
     """
+    page = _get(target, "/v1/models")
     if target.model is not None:
-        _reach(target)
         return target.model
-    listed = json.loads(_get(target, "/v1/models") or "{}").get("data") or []
-    if not listed:
-        raise UsageError(f"{target.url} lists no models: name one as target.model in the scenario")
-    return str(listed[0]["id"])
+    try:
+        return str(json.loads(page or "")["data"][0]["id"])
+    except (ValueError, KeyError, IndexError, TypeError):
+        raise UsageError(
+            f"{target.url}/v1/models lists no model: name one by --model, or target.model in the scenario"
+        ) from None
 
 
 def read_counters(target: Target) -> Counters | None:
@@ -76,10 +78,6 @@ def counted_between(before: Counters | None, after: Counters | None) -> ServerCo
         _difference(before.finished, after.finished),
         _difference(before.output_tokens, after.output_tokens),
     )
-
-
-def _reach(target: Target) -> None:
-    _get(target, "/v1/models")
 
 
 def _get(target: Target, path: str) -> str | None:

@@ -15,7 +15,7 @@ from harness.wire.openai import (
     error_type_of_body,
 )
 from harness.wire.sse import Event, SseError, SseParser
-from harness.wire.template import learn_template
+from harness.wire.template import STRUCTURAL, learn_template
 
 MAX_ERROR_BODY_BYTES = 64 << 10
 MAX_ANSWER_BYTES = 64 << 20
@@ -127,19 +127,14 @@ class Exchange(ResponseReader):
 
     def on_body(self, body: bytes) -> None:
         """Take one piece of the body; the common one is a whole event with one piece of text."""
-        if (
-            self._prefix is not None
-            and body.startswith(self._prefix)
-            and body.endswith(self._suffix)
-            and (end := len(body) - self._suffix_len) > self._prefix_len
-            and body.find(b'"', self._prefix_len, end) < 0
-            and body.find(b"\\", self._prefix_len, end) < 0
-            and body.find(b"\n", self._prefix_len, end) < 0
-            and body.find(b"\r", self._prefix_len, end) < 0
-        ):
-            self._events += 1
-            self._count_chunk()
-        elif self._stream and self.status == 200:
+        prefix = self._prefix
+        if prefix is not None and body.startswith(prefix) and body.endswith(self._suffix):
+            text = body[self._prefix_len : -self._suffix_len]
+            if text and len(text.translate(None, STRUCTURAL)) == len(text):
+                self._events += 1
+                self._count_chunk()
+                return
+        if self._stream and self.status == 200:
             self._take_events(body)
         else:
             self._keep(body)

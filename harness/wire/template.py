@@ -8,6 +8,9 @@ import msgspec
 
 _TEXT_KEYS = (b'"content"', b'"text"', b'"reasoning_content"', b'"reasoning"')
 
+STRUCTURAL = b'"\\\r\n'
+"""Text that holds one of these may be more than text: it is decoded."""
+
 
 class Template(NamedTuple):
     """What surrounds the text in an event: everything before its first and after its last character.

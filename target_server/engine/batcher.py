@@ -41,8 +41,10 @@ class Batcher:
 
     def run(self) -> None:
         """Step as long as there is work, sleep when there is none, return after `stop`."""
-        while not self._stopping:
+        while True:
             self._work.clear()  # before looking: what arrives after the look sets it again
+            if self._stopping:
+                return
             if not self.step():
                 self._work.wait()
 
@@ -57,19 +59,20 @@ class Batcher:
 
     def step(self) -> bool:
         """Serve everyone in the slots once; False when there is nothing to do."""
-        self._release_cancelled()
-        batch = self._scheduler.next()
-        if batch is None:
-            return False
-        began = time.perf_counter()
+        began, served = time.perf_counter(), 0
         try:
+            self._release_cancelled()
+            batch = self._scheduler.next()
+            if batch is None:
+                return False
+            served = len(batch)
             self._book_start(batch)
             tokens = choose(self._model.step(batch), batch.choosing)
             self._retire(batch, tokens)
         except Exception as error:  # whatever it was, others are waiting  # noqa: BLE001
             self._fail_running(error)
-        self._outbox.send()
-        self._ledger.stepped(len(batch), time.perf_counter() - began)
+        self._ledger.stepped(served, time.perf_counter() - began)
+        self._outbox.send()  # last: whoever has read an answer's end finds it in the counters
         return True
 
     def _retire(self, batch: Batch, tokens: list[int]) -> None:

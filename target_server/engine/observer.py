@@ -12,7 +12,8 @@ class Observer(Protocol):
 
     For one request the calls come in the order below; ``on_finished`` is always the last and comes exactly
     once for each ``on_queued`` (a request that is cancelled early skips the ones between). The torch engine
-    calls from its own thread, so an implementation must be quick and safe to call from any thread.
+    calls from its own thread, so an implementation must be quick, safe to call from any thread, and never
+    raise.
     """
 
     def on_rejected(self, request_id: str, at_ns: int) -> None:

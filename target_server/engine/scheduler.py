@@ -73,7 +73,7 @@ class Scheduler:
         self._cache = cache
         self._prefill_tokens_per_step = prefill_tokens_per_step
         self._waiting: deque[Sequence] = deque()
-        self._lock = threading.Lock()  # over the queue and the length of `running`
+        self._lock = threading.Lock()  # `full` must count a sequence that is joining once
 
     @property
     def waiting(self) -> int:

@@ -79,7 +79,8 @@
   let following = false;
   const follow = (event) => {
     if (following) return;
-    const range = event["xaxis.range[0]"] === undefined ? null : [event["xaxis.range[0]"], event["xaxis.range[1]"]];
+    const dragged = event["xaxis.range[0]"] !== undefined;
+    const range = dragged ? [event["xaxis.range[0]"], event["xaxis.range[1]"]] : event["xaxis.range"];
     if (!range && !event["xaxis.autorange"]) return;
     following = true;
     const update = (plot) => {

@@ -3,12 +3,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from harness.measure.attainment import meets_all
 from harness.measure.backlog import build_backlog
 from harness.measure.flash_sale import flash_sale
 from harness.measure.record import Outcome, RequestRecord
+from harness.measure.recovery import SlidingAttainment
 from harness.measure.spike import spike_times
 from harness.measure.summary import FlashSale
 from harness.scenario.model import Decay, Ramp, Scenario, Stage
@@ -74,6 +76,21 @@ def test_a_sale_that_never_recovers_is_infinite_and_says_how_long_it_was_watched
 def test_five_good_seconds_are_needed() -> None:
     result = sale(lambda due: 5.0 if 25 <= due < 31 or 35.5 <= due < 40 else 0.05)
     assert result.recover_seconds == 10.0  # 31 to 35.5 s is too short
+
+
+def test_attainment_slides_over_three_seconds_by_due_time() -> None:
+    due, good = np.arange(6.0), np.array([True, False, False, True, True, True])
+    shares = SlidingAttainment(due, good).at(np.array([0.0, 0.5, 2.0, 3.0, 5.0, 6.0]))
+    assert shares[:5] == pytest.approx([1 / 3, 1 / 3, 2 / 3, 1.0, 1.0])
+    assert math.isnan(shares[5])  # nothing was due
+
+
+def test_the_usual_backlog_is_kept_to_for_95_percent_of_the_time() -> None:
+    def usual(second_lasts: float) -> int:
+        rows = [record(0, 0.0, e2e=10.0), record(1, 9.0, e2e=second_lasts)]
+        return build_backlog(records_of(rows)).usual_in(0.0, 10.0)
+
+    assert (usual(0.4), usual(0.8)) == (1, 2)
 
 
 def test_a_refusal_is_a_breach_and_counts_as_shed() -> None:

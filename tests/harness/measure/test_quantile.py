@@ -131,10 +131,11 @@ def test_a_stage_that_is_bad_by_design_does_not_widen_the_interval_of_the_whole_
 
 
 def test_stages_keep_their_weights_in_every_resample() -> None:
-    calm, spike = Stratum(np.full(70, 0.1), 7.0), Stratum(np.full(30, 2.0), 3.0)
+    # Blocks are 10 long, so 8 and 3 of them are drawn: without scaling calm would weigh 80 ÷ 110 = 0.73.
+    calm, spike = Stratum(np.full(75, 0.1), 7.5), Stratum(np.full(25, 2.0), 2.5)
     ascending = np.sort(np.concatenate([calm.values, spike.values]))
-    assert bootstrap.quantile_interval([calm, spike], ascending, 0.69) == (0.1, 0.1)
-    assert bootstrap.quantile_interval([calm, spike], ascending, 0.71) == (2.0, 2.0)
+    assert bootstrap.quantile_interval([calm, spike], ascending, 0.74) == (0.1, 0.1)
+    assert bootstrap.quantile_interval([calm, spike], ascending, 0.76) == (2.0, 2.0)
 
 
 def test_a_block_holds_one_second_of_arrivals_or_the_cube_root_of_the_sample() -> None:

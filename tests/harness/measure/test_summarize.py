@@ -49,6 +49,9 @@ def test_counts_shares_and_rates_of_each_stage_by_hand() -> None:
     assert (busy.attainment, busy.goodput) == (0.4, 0.4)  # TTFT 0.5 … 1.0 s; 0.5 … 0.8 are within
     assert (summary.whole.offered, summary.whole.goodput) == (20, 14 / 20)
     assert busy.offered_rate == 1.0
+    assert (
+        busy.completed_rate == 0.7
+    )  # those due from 10 to 17 s ended within the window, but for the dropped
     assert (busy.start_seconds, busy.end_seconds) == (10.0, 20.0)
 
 

@@ -131,6 +131,16 @@ def test_a_stage_without_requests_is_inconclusive_for_every_metric_that_looks_at
         assert only(rows, quiet, scenario=WITH_SPIKE).status is VerdictKind.INCONCLUSIVE
 
 
+def test_a_stage_of_which_nothing_was_sent_cannot_pass_for_refusing_nothing() -> None:
+    two = scenario_of(stage("calm", 50), stage("busy", 50))
+    outcomes = [Outcome.OK] * 500 + [Outcome.REFUSED] * 500
+    rows = [record(i, i / 10, stage=i // 500, outcome=outcomes[i]) for i in range(1000)]
+    shed = objective("shed_share", 0.1, stages=("busy",))
+    assert only(rows, shed, scenario=two).status is VerdictKind.INCONCLUSIVE
+    errors = objective("error_share", 0.1, stages=("busy",))
+    assert only(rows, errors, scenario=two).status is VerdictKind.FAIL
+
+
 def test_shares_by_hand() -> None:
     outcomes = [Outcome.REJECTED] * 100 + [Outcome.TIMEOUT] * 50 + [Outcome.OK] * 850
     rows = [record(i, i / 10, outcome=outcomes[i * 377 % 1000]) for i in range(1000)]
@@ -204,6 +214,7 @@ def test_recovery_and_drain_are_compared_with_their_thresholds() -> None:
 
     recover, drain = spike_results(six_bad_seconds, 10.0)
     assert (recover.status, recover.measured, recover.n) == (VerdictKind.PASS, 6.0, 1)
+    assert (recover.low, recover.high) == (5.5, 6.0)  # starts are tried every half second
     assert drain.status is VerdictKind.PASS
     assert [r.status for r in spike_results(six_bad_seconds, 5.0)] == [VerdictKind.FAIL, VerdictKind.FAIL]
 

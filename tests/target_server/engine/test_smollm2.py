@@ -22,7 +22,7 @@ PROMPTS = (
     "Once upon a time, in a harbour town,",
     "def fibonacci(n):",
     "1 2 3 4 5 6",
-    "The gates of the city " * 12,
+    "The gates of the city " * 7,
     "日本の",
     "List three colours:",
     "a",
@@ -108,8 +108,8 @@ def test_tokens_are_generates_alone_and_while_others_join_and_leave(
         assert len(tokens) == MAX_TOKENS
         assert tokens == reference.likeliest(prompt, tokens)
     assert generated["alone"] == generated["0"]
-    for number in (0, 4, 9):  # and by `generate` itself, which takes longer
-        assert generated[str(number)] == reference.generate(PROMPTS[number])
+    # And by `generate` itself, which takes longer.
+    assert generated["9"] == reference.generate(PROMPTS[9])
 
 
 def test_a_chat_question_is_answered_and_ends_by_itself() -> None:
