@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -67,7 +69,9 @@ def run(
 
     options = RunOptions(runs_dir, workers, remote_workers, _address(bind), record_gaps, metrics_port)
     request = SuiteRequest(_scenario_files(scenarios), options, target, model, trace)
-    raise typer.Exit(run_suite(request, _out))
+    with _interrupt_is_aborted():
+        code = run_suite(request, _out)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -134,7 +138,7 @@ def demo(runs_dir: RunsDir = Path("runs")) -> None:
         raise UsageError("the demo runs from a checkout of tidegate: its scenarios/ folder is not here")
     runs_dir.mkdir(parents=True, exist_ok=True)
     _out.print("starting the reference target (SmolLM2-135M; the first start fetches it)", highlight=False)
-    with reference.reference_target(runs_dir / "target.log.jsonl") as url:
+    with _interrupt_is_aborted(), reference.reference_target(runs_dir / "target.log.jsonl") as url:
         code = run_suite(SuiteRequest((reference.SCENARIO,), RunOptions(runs_dir), url), _out)
     raise typer.Exit(code)
 
@@ -145,6 +149,18 @@ def doctor() -> None:
     from harness.report.doctor import print_findings
 
     print_findings(_out, examine())
+
+
+@contextmanager
+def _interrupt_is_aborted() -> Iterator[None]:
+    """Answer a Ctrl-C outside of the load (in the probe, in the report) with ABORTED's exit code.
+
+    Left alone, it would end with the code 1, which says FAIL.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise TidegateError("stopped: no load was being sent, so there is nothing to report") from None
 
 
 def _scenario_files(paths: list[Path]) -> tuple[Path, ...]:

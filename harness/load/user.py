@@ -13,6 +13,7 @@ from harness.load.closed_loop import ClosedLoop
 from harness.load.endpoint import resolve_endpoint
 from harness.measure.record import Outcome, RequestRecord
 from harness.scenario.model import Target
+from harness.telemetry.target import model_of
 from harness.workload import Ask
 
 
@@ -23,9 +24,10 @@ class InferenceFailedError(Exception):
 class InferenceUser(User):  # type: ignore[misc]
     """A closed-loop user: asks, waits for the whole answer, asks again.
 
-    ``host`` is the target's base URL and ``model`` the model's name; ``target_options`` are further fields
-    of the scenario's ``target`` (``api_key_env``, ``read_timeout``, ``stream``, …). Every answer becomes the
-    same RequestRecord as in an open-loop run, due when it was sent, and goes to ``on_record``.
+    ``host`` is the target's base URL and ``model`` the model's name (default: the first that the target
+    lists); ``target_options`` are further fields of the scenario's ``target``, such as ``api_key_env``. Every
+    answer becomes the same RequestRecord as in an open-loop run, due when it was sent, and goes to
+    ``on_record``.
     """
 
     abstract = True
@@ -35,11 +37,13 @@ class InferenceUser(User):  # type: ignore[misc]
     run_id: ClassVar[str] = f"locust-{uuid.uuid4().hex[:8]}"
 
     _loops: ClassVar[dict[tuple[str, type], ClosedLoop]] = {}  # connections are shared by a class's users
+    _models: ClassVar[dict[tuple[str, type], str]] = {}  # asked for once, not by each of a thousand users
     _sequence: ClassVar[Any] = itertools.count()
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self._target = Target(url=self.host, model=self.model, **self.target_options)
+        target = Target(url=self.host, model=self.model or None, **self.target_options)
+        self._target = target.model_copy(update={"model": self._model_of(target)})
 
     def chat(
         self, prompt: str | list[dict[str, Any]], *, max_tokens: int = 64, name: str = "chat", **body: Any
@@ -57,7 +61,7 @@ class InferenceUser(User):  # type: ignore[misc]
 
     def _ask(self, body: dict[str, Any], max_tokens: int, name: str) -> str:
         stream = self._target.stream
-        common: dict[str, Any] = {"model": self.model, "stream": stream}
+        common: dict[str, Any] = {"model": self._target.model, "stream": stream}
         if stream:
             common["stream_options"] = {"include_usage": True}
         ask = Ask({**common, **body}, 0, max_tokens)
@@ -65,6 +69,12 @@ class InferenceUser(User):  # type: ignore[misc]
         self.on_record(record)
         self._tell_locust(record, text, name)
         return text
+
+    def _model_of(self, target: Target) -> str:
+        key = (str(self.host), type(self))
+        if key not in self._models:
+            self._models[key] = model_of(target)
+        return self._models[key]
 
     def _loop(self) -> ClosedLoop:
         key = (str(self.host), type(self))

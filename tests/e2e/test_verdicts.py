@@ -149,6 +149,17 @@ def test_ctrl_c_keeps_what_was_recorded_and_reports_aborted(tmp_path, target):
     assert recorded.count("cancelled") > 500
 
 
+def test_ctrl_c_in_the_probe_is_aborted_and_not_failed(tmp_path, target):
+    scenario = write_scenario(tmp_path, RATE="2x")
+    command = [str(BIN / "tidegate"), "run", str(scenario), "--target", target]
+    process = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, stderr=subprocess.PIPE)
+    time.sleep(4)  # the probe takes 8 s
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 5, errors
+    assert b"Traceback" not in errors
+
+
 def test_no_answer_from_the_target_is_aborted_before_anything_is_written(tmp_path):
     done = tidegate("run", str(write_scenario(tmp_path)), "--target", "http://127.0.0.1:9", cwd=tmp_path)
     assert done.returncode == 5
