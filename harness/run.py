@@ -16,7 +16,7 @@ from harness.report.run_folder import Report
 from harness.scenario.load import dump, needs_capacity, resolve
 from harness.scenario.model import Scenario
 from harness.telemetry.environment import read_environment
-from harness.telemetry.target import counted_between, model_of, read_counters
+from harness.telemetry.target import counted_between, read_counters, with_model
 from harness.workload import build_workload
 
 
@@ -43,7 +43,7 @@ def run_scenario(
     ``note`` takes a sentence for people, ``watch`` the progress, four times a second. Raise
     TargetUnreachableError before anything is written when the target does not answer.
     """
-    scenario = _with_model(scenario, model_of(scenario.target))
+    scenario = scenario.model_copy(update={"target": with_model(scenario.target)})
     capacity = _probe(scenario, note) if needs_capacity(scenario) else None
     scenario = resolve(scenario, capacity.requests_per_second if capacity else None)
     run_id, run_dir = _new_run(scenario, options)
@@ -68,11 +68,6 @@ def run_scenario(
     basis = build_workload(scenario).prompt_length_basis
     store_facts(run_dir, facts, read_environment() | {"prompt_lengths": basis})
     return run_dir, conclude(run_dir)
-
-
-def _with_model(scenario: Scenario, model: str) -> Scenario:
-    target = scenario.target.model_copy(update={"model": model})
-    return scenario.model_copy(update={"target": target})
 
 
 def _probe(scenario: Scenario, note: Callable[[str], None]) -> Capacity:

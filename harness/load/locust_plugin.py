@@ -23,7 +23,7 @@ from harness.load.unpatched import be_patient
 from harness.measure.record import Outcome, RequestRecord
 from harness.scenario.load import dump, load_scenario, needs_capacity, resolve
 from harness.scenario.model import Scenario
-from harness.telemetry.target import model_of
+from harness.telemetry.target import with_model
 
 _log = logging.getLogger(__name__)
 LEAD_SECONDS = 1.0
@@ -86,8 +86,7 @@ def _scenario_of(environment: Any) -> Scenario:
         raise UsageError(f"{options.scenario}: rates in x need the capacity probe of `tidegate run`")
     if scenario.target.url is None:
         raise UsageError("the target needs a URL: --host, or target.url in the scenario")
-    named = scenario.target.model_copy(update={"model": model_of(scenario.target)})
-    return resolve(scenario.model_copy(update={"target": named}), None)
+    return resolve(scenario.model_copy(update={"target": with_model(scenario.target)}), None)
 
 
 class _Local:

@@ -13,7 +13,7 @@ from harness.load.closed_loop import ClosedLoop
 from harness.load.endpoint import resolve_endpoint
 from harness.measure.record import Outcome, RequestRecord
 from harness.scenario.model import Target
-from harness.telemetry.target import model_of
+from harness.telemetry.target import with_model
 from harness.workload import Ask
 
 
@@ -37,13 +37,12 @@ class InferenceUser(User):  # type: ignore[misc]
     run_id: ClassVar[str] = f"locust-{uuid.uuid4().hex[:8]}"
 
     _loops: ClassVar[dict[tuple[str, type], ClosedLoop]] = {}  # connections are shared by a class's users
-    _models: ClassVar[dict[tuple[str, type], str]] = {}  # asked for once, not by each of a thousand users
+    _targets: ClassVar[dict[tuple[str, type], Target]] = {}  # asked once, not by each of a thousand users
     _sequence: ClassVar[Any] = itertools.count()
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        target = Target(url=self.host, model=self.model or None, **self.target_options)
-        self._target = target.model_copy(update={"model": self._model_of(target)})
+        self._target = self._shared_target()
 
     def chat(
         self, prompt: str | list[dict[str, Any]], *, max_tokens: int = 64, name: str = "chat", **body: Any
@@ -70,11 +69,12 @@ class InferenceUser(User):  # type: ignore[misc]
         self._tell_locust(record, text, name)
         return text
 
-    def _model_of(self, target: Target) -> str:
+    def _shared_target(self) -> Target:
         key = (str(self.host), type(self))
-        if key not in self._models:
-            self._models[key] = model_of(target)
-        return self._models[key]
+        if key not in self._targets:
+            target = Target(url=self.host, model=self.model or None, **self.target_options)
+            self._targets[key] = with_model(target)
+        return self._targets[key]
 
     def _loop(self) -> ClosedLoop:
         key = (str(self.host), type(self))

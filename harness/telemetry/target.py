@@ -47,6 +47,11 @@ def model_of(target: Target) -> str:
         ) from None
 
 
+def with_model(target: Target) -> Target:
+    """Return the target with the model that its requests will name. Raises what ``model_of`` raises."""
+    return target.model_copy(update={"model": model_of(target)})
+
+
 def read_counters(target: Target) -> Counters | None:
     """Read the target's ``/metrics`` page; None where there is none, or none that we know how to read."""
     try:
