@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv)
 READY := $(VENV)/.ready
+EVERYTHING := -c constraints.txt -e '.[target,stack,dev]'
+CORE := setup.py $(wildcard build_backend/*.py harness/core/src/* harness/core/third_party/*/*.[ch])
 
 .DEFAULT_GOAL := help
 .PHONY: help setup browser check format test demo bench clean
@@ -14,13 +16,15 @@ help: ## list the verbs
 
 setup: $(READY) ## make the virtual environment (uv when on PATH, else venv and pip)
 
-$(READY): pyproject.toml constraints.txt
+# What is older than the environment needs no second look: after an edit of the C core only that is built again.
+$(READY): EXTENT = $(if $(filter pyproject.toml constraints.txt,$?),$(EVERYTHING),--no-deps -e .)
+$(READY): pyproject.toml constraints.txt $(CORE)
 ifdef UV
 	@$(UV) venv --quiet --allow-existing --seed --python $(PYTHON) $(VENV)
-	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[target,stack,dev]'
+	$(UV) pip install --quiet --python $(BIN)/python $(EXTENT)
 else
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[target,stack,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EXTENT)
 endif
 	@touch $@
 
@@ -46,8 +50,10 @@ test: $(READY) browser ## every test
 demo: $(READY) ## a flash sale against a real model, ending in a verdict and a report
 	@$(BIN)/tidegate demo
 
+# Not here, as they take the whole machine or install others' tools: million, peers.
+BENCHMARKS := ingest open_loop records connections churn grpc master scaling
 bench: $(READY) ## benchmarks, one JSON object a line
-	@for name in $(basename $(notdir $(wildcard benchmarks/[a-z]*.py))); do $(BIN)/python -m benchmarks.$$name; done
+	@for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name; done
 
 clean: ## remove the virtual environment, runs and caches of this checkout
-	rm -rf $(VENV) runs .tidegate .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) runs .tidegate .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info harness/core/_core.so*

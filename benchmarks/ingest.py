@@ -1,190 +1,76 @@
-"""How fast one worker takes in streams, and how true its times are.
+"""How many streamed tokens a second one worker takes in on one core, and how true its times are meanwhile.
 
-The server's truth is a first token after 10 ms and one more every 10 ms. It runs on one core, the worker on
-another. Requests, parsing, records and Parquet are the real ones. ``python -m benchmarks.ingest [SECONDS]``
+The server's truth is a first token 10 ms after the request and one more every 10 ms, 64 in all. Server and
+worker have a core each. Requests, parsing, records and Parquet are the real ones. The load rises until the
+worker or the server no longer keeps up; the portable engine, in Python, climbs the same ladder to compare.
+
+``python -m benchmarks.ingest [SECONDS]``
 """
 
 from __future__ import annotations
 
-import json
-import os
-import socket
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
-import gevent
 import numpy as np
 
-from harness.arrivals import Plan
-from harness.load.call import Call
-from harness.load.call_factory import CallFactory
-from harness.load.client import Client
-from harness.load.endpoint import Endpoint, resolve_endpoint
-from harness.load.engine import Engine, EngineSettings
-from harness.load.gaps import GapRecorder
-from harness.load.lag import Ticker
-from harness.load.quiet_gc import quiet_gc
-from harness.load.sink import RecordSink
-from harness.load.slice_run import SWITCH_INTERVAL_SECONDS, raise_descriptor_limit
-from harness.measure.record import Outcome, RequestRecord
-from harness.scenario.model import Target
-from harness.workload import Ask
+from benchmarks.drive import Driven, constant_plan, like_a_worker, open_loop, wait_a_moment
+from benchmarks.figures import say
+from benchmarks.lean_server import cores_for_both, lean_server
 
 GAP_SECONDS = 0.01
 TOKENS = 64
-STREAMS = 3000
-RATE_PER_SECOND = 1000
-GOAL_TOKENS_PER_SECOND = 250_000
+LADDER_TOKENS_PER_SECOND = (12_800, 50_000, 75_000, 100_000, 150_000, 200_000, 250_000, 300_000)
+GOAL_TOKENS_PER_CORE_SECOND = 250_000
+CLEAN_LATE_P99_MS = 5.0
 
 
-class Same:
-    """Asks the same of every request."""
-
-    def ask(self, *_: Any) -> Ask:
-        messages = [{"role": "user", "content": "word " * 32}]
-        return Ask({"model": "m", "stream": True, "messages": messages, "max_tokens": TOKENS}, 32, TOKENS)
-
-
-class Saturated:
-    """A constant number of open streams: each answer is followed by the next question."""
-
-    def __init__(self, endpoint: Endpoint, folder: Path) -> None:
-        loop: Any = gevent.get_hub().loop
-        self.client = Client(loop, endpoint, STREAMS)
-        self.calls = CallFactory(endpoint, "bench", 0.0)
-        self.gaps = GapRecorder(1)
-        self.sink = RecordSink(folder / "records-0.parquet")
-        self.ticker = Ticker(loop, self.tick)
-        self.ok = self.failed = self.seq = 0
-        self.going = True
-
-    def tick(self, now_ns: int) -> None:
-        self.client.tick(now_ns)
-        self.gaps.flush()
-
-    def send(self) -> None:
-        self.seq += 1
-        now_ns, take = time.monotonic_ns(), self.gaps.taker(0)
-        self.client.submit(self.calls.make(Same().ask(), self.seq, 0, now_ns, take, self.done))
-
-    def done(self, call: Call) -> None:
-        self.sink.add(call.to_record(0, 0))
-        self.ok += call.exchange.outcome is Outcome.OK
-        self.failed += call.exchange.outcome is not Outcome.OK
-        if self.going:
-            self.send()
-
-    def tokens(self) -> int:
-        return sum(call.exchange.chunks for call in self.client.open_calls) + self.ok * TOKENS
-
-    def run(self, seconds: float) -> tuple[float, float, float]:
-        """Return tokens/s, the share of a core, and the loop's p99 lag in seconds, warmed up."""
-        self.ticker.start()
-        for number in range(STREAMS):
-            self.send()
-            if number % 50 == 0:
-                gevent.sleep(0.001)
-        gevent.sleep(2.0)
-        tokens, cpu, began = self.tokens(), time.process_time(), time.monotonic()
-        gevent.sleep(seconds)
-        took = time.monotonic() - began
-        rate, share = (self.tokens() - tokens) / took, (time.process_time() - cpu) / took
-        self.going = False
-        self.client.cancel_all()
-        self.ticker.stop()
-        self.sink.close()
-        assert self.failed <= STREAMS, f"{self.failed} requests failed"
-        return rate, share, self.ticker.lag.quantile(0.99)
+def climb(url: str, seconds: float, *, native: bool) -> Driven:
+    """Raise the load to the last rung that is clean; return that one."""
+    best: Driven | None = None
+    for tokens_per_second in LADDER_TOKENS_PER_SECOND:
+        plan = constant_plan(tokens_per_second / TOKENS, seconds)
+        driven = open_loop(url, plan, stream=True, tokens=TOKENS, native=native)
+        tell(driven, tokens_per_second, native)
+        wait_a_moment()
+        if not driven.records.ok.all() or np.percentile(driven.late_ms, 99) > CLEAN_LATE_P99_MS:
+            break
+        best = driven
+    assert best is not None, "not even the first rung was clean"
+    return best
 
 
-def scheduled(endpoint: Endpoint, rate: int, seconds: float, folder: Path) -> list[RequestRecord]:
-    """Send ``rate`` requests a second by the clock, through the whole engine."""
-    n = int(rate * seconds)
-    plan = Plan(np.arange(n) / rate, np.zeros(n, np.uint8), np.arange(n, dtype=np.int64))
-    records: list[RequestRecord] = []
-    sink = RecordSink(folder / "records-1.parquet")
-
-    def keep(record: RequestRecord) -> None:
-        records.append(record)
-        sink.add(record)
-
-    client = Client(gevent.get_hub().loop, endpoint, 10_000)
-    settings = EngineSettings(worker=0, stages=1, max_in_flight=10_000, drain_seconds=5)
-    engine = Engine(settings, plan, Same(), CallFactory(endpoint, "bench", 0.05), client, keep)
-    engine.start(time.monotonic_ns() + 100_000_000)
-    engine.finished.wait()
-    sink.close()
-    return records
+def tell(driven: Driven, tokens_per_second: int, native: bool) -> None:
+    """Print what a rung reported where the truth is 10 ms."""
+    more = {"tokens_per_second": tokens_per_second, "native": native}
+    more |= {"cores": round(driven.cpu_seconds / driven.wall_seconds, 3)}
+    for q in (50, 99):
+        say(f"ttft_p{q}", float(np.percentile(driven.ttft_ms, q)), "ms", "truth", GAP_SECONDS * 1e3, **more)
+    gap = driven.engine.itl[0].quantile(0.99) * 1e3
+    say("gap_p99", gap, "ms", "truth", GAP_SECONDS * 1e3, **more)
+    say("send_late_p99", float(np.percentile(driven.late_ms, 99)), "ms", "clean", CLEAN_LATE_P99_MS, **more)
 
 
-@contextmanager
-def server(core: int | None) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [sys.executable, "-m", "benchmarks.fixed_gap_server", str(port), str(GAP_SECONDS), str(TOKENS)]
-    process = subprocess.Popen(command)
-    try:
-        if core is not None:
-            os.sched_setaffinity(process.pid, {core})
-        _wait_for(port)
-        yield port
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise TimeoutError("the server did not start")
-
-
-def say(name: str, value: float, unit: str, reference: str, reference_value: float, **more: Any) -> None:
-    ratio = round(value / reference_value, 3) if reference_value else None
-    line = {"name": name, "value": round(value, 3), "unit": unit, "reference": reference}
-    print(json.dumps({**line, "reference_value": reference_value, "ratio": ratio, **more}), flush=True)
+def per_core_second(driven: Driven) -> float:
+    """Return tokens taken in for each second of a core, all threads of the worker together."""
+    return float(driven.records.chunks.sum()) / driven.cpu_seconds
 
 
 def main() -> None:
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 6.0
-    raise_descriptor_limit()
-    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
-    cores = sorted(os.sched_getaffinity(0))
-    alone = len(cores) > 1
-    with server(cores[0] if alone else None) as port, tempfile.TemporaryDirectory() as name, quiet_gc():
-        if alone:
-            os.sched_setaffinity(0, set(cores[1:2]))
-        endpoint = resolve_endpoint(Target(url=f"http://127.0.0.1:{port}", model="m"))
-        for rate in (200, RATE_PER_SECOND):
-            report_times(scheduled(endpoint, rate, seconds, Path(name)), rate)
-        report_ingest(*Saturated(endpoint, Path(name)).run(seconds))
-
-
-def report_times(records: list[RequestRecord], rate: int) -> None:
-    good = [r for r in records if r.outcome is Outcome.OK]
-    ttft = np.array([(r.first_token_ns or 0) - r.intended_ns for r in good]) / 1e6
-    late = np.array([(r.sent_ns or 0) - r.intended_ns for r in good]) / 1e6
-    more = {"requests": len(records), "ok": len(good), "rate_per_second": rate}
-    for q in (50, 99):
-        say(f"ttft_p{q}", float(np.percentile(ttft, q)), "ms", "truth", GAP_SECONDS * 1e3, **more)
-    say("schedule_delay_p99", float(np.percentile(late, 99)), "ms", "goal", 1.0, **more)
-
-
-def report_ingest(rate: float, share: float, lag_p99_seconds: float) -> None:
-    more = {"streams": STREAMS, "core_share": round(share, 3)}
-    say("ingest_rate", rate, "tokens/s", "goal", GOAL_TOKENS_PER_SECOND, **more)
-    say("ingest_per_core", rate / share, "tokens/s/core", "goal", GOAL_TOKENS_PER_SECOND, **more)
-    say("loop_lag_p99", lag_p99_seconds * 1e3, "ms", "goal", 5.0, **more)
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
+    server_core, worker_core = cores_for_both()
+    with lean_server(GAP_SECONDS, TOKENS, server_core) as port, like_a_worker(worker_core):
+        url = f"http://127.0.0.1:{port}"
+        ours, portable = climb(url, seconds, native=True), climb(url, seconds, native=False)
+    rates = [float(d.records.chunks.sum()) / seconds for d in (ours, portable)]
+    say("ingest_clean_tokens_per_second", rates[0], "tokens/s", "portable engine", rates[1])
+    say(
+        "ingest_tokens_per_second",
+        per_core_second(ours),
+        "tokens/s/core",
+        "portable engine",
+        per_core_second(portable),
+        goal=GOAL_TOKENS_PER_CORE_SECOND,
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.arrivals import build_plan
 from harness.errors import UsageError
+from harness.measure.open_streams import read_machine_report
 from harness.measure.reconcile import ServerCounts
 from harness.measure.records import Records, read_records
 from harness.measure.summarize import summarize
@@ -35,6 +36,7 @@ class Facts:
 
     ``planned``: the plan's length. ``aborted``: why the run was stopped, or None. ``capacity``: what the
     probe found, or None. ``server``: the target's own counts over the run, or None where it tells none.
+    ``problems``: what of the workers' files is missing or not sound.
     """
 
     run_id: str
@@ -43,6 +45,7 @@ class Facts:
     aborted: str | None = None
     capacity: Capacity | None = None
     server: ServerCounts | None = None
+    problems: tuple[str, ...] = ()
 
 
 def store_facts(run_dir: Path, facts: Facts, environment: Mapping[str, Any]) -> None:
@@ -74,6 +77,8 @@ def assess(run_dir: Path, slo_files: tuple[Path, ...] = ()) -> tuple[Report, Rec
         workers_lost=facts.workers_lost,
         capacity=facts.capacity,
         aborted=facts.aborted is not None,
+        problems=facts.problems,
+        machine=read_machine_report(run_dir),
     )
     verdict = judge(summary, records, wanted, scenario, facts.aborted)
     return Report(facts.run_id, scenario, summary, verdict, environment), records
@@ -123,6 +128,7 @@ def _read_facts(run_dir: Path, scenario: Scenario) -> Facts:
     for key, kind in (("server", ServerCounts), ("capacity", Capacity)):
         if stored[key] is not None:
             stored[key] = kind(**stored[key])
+    stored["problems"] = tuple(stored.get("problems", ()))
     return Facts(**stored)
 
 

@@ -18,6 +18,8 @@ from rich.console import Console
 from harness import demo as reference
 from harness.doctor import examine
 from harness.errors import TidegateError, UsageError
+from harness.preflight.judge import refusals
+from harness.preflight.preflight import Preflight, preflight
 
 app = typer.Typer(
     name="tidegate",
@@ -46,16 +48,32 @@ def main() -> None:
 
 @app.command()
 def run(
-    scenarios: Scenarios,
+    scenarios: Annotated[
+        list[Path] | None, typer.Argument(help="Scenario files, or folders of them (none with --worker).")
+    ] = None,
     target: Annotated[
         str | None, typer.Option(help="Base URL of the target (instead of the scenario's).")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Model name that requests carry.")] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Load processes on this machine.")] = 1,
-    remote_workers: Annotated[
-        int, typer.Option(min=0, help="Load processes to wait for on other machines.")
-    ] = 0,
-    bind: Annotated[str, typer.Option(help="HOST:PORT where remote workers join.")] = "",
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|auto",
+            help="Load processes on this machine; auto: as many as the scenario takes.",
+            show_default="auto; 0 with --master",
+        ),
+    ] = None,
+    master: Annotated[
+        bool, typer.Option("--master", help="Wait for workers on other machines, and judge.")
+    ] = False,
+    bind: Annotated[str, typer.Option(help="HOST:PORT where workers join the master.")] = "0.0.0.0:5557",
+    expect_workers: Annotated[int, typer.Option(min=1, help="How many workers join the master.")] = 1,
+    worker: Annotated[bool, typer.Option("--worker", help="Send load for a master elsewhere.")] = False,
+    master_host: Annotated[str, typer.Option(help="Where the worker finds its master.")] = "127.0.0.1",
+    master_port: Annotated[int, typer.Option(help="The master's port.")] = 5557,
+    scratch: Annotated[
+        Path | None, typer.Option(help="Folder for a worker's records until the master has them.")
+    ] = None,
     trace: TraceFile = None,
     runs_dir: RunsDir = Path("runs"),
     record_gaps: Annotated[bool, typer.Option(help="Keep every gap between tokens in the records.")] = False,
@@ -64,10 +82,22 @@ def run(
     ] = None,
 ) -> None:
     """Run scenarios against a target and judge them. Several, or a folder, are a suite."""
+    from harness.load.session import Crew
+    from harness.load.worker import serve_with_processes
     from harness.run import RunOptions
     from harness.suite import SuiteRequest, run_suite
 
-    options = RunOptions(runs_dir, workers, remote_workers, _address(bind), record_gaps, metrics_port)
+    if worker:
+        if master or scenarios:
+            raise UsageError("--worker gets its load from the master: give neither --master nor a scenario")
+        with _interrupt_is_aborted():
+            serve_with_processes(master_host, master_port, _count(workers, 1) or 1, scratch)
+        return
+    if not scenarios:
+        raise UsageError("give a scenario file, or a folder of them")
+    local = _count(workers, 0 if master else None)
+    crew = Crew(local or 0, expect_workers, _address(bind)) if master else Crew(local or 0)
+    options = RunOptions(runs_dir, crew, record_gaps, metrics_port, auto_workers=local is None)
     request = SuiteRequest(_scenario_files(scenarios), options, target, model, trace)
     with _interrupt_is_aborted():
         code = run_suite(request, _out)
@@ -144,11 +174,32 @@ def demo(runs_dir: RunsDir = Path("runs")) -> None:
 
 
 @app.command()
-def doctor() -> None:
-    """Tell what this machine can carry, and how to raise it."""
-    from harness.report.doctor import print_findings
+def doctor(
+    scenario: Annotated[Path | None, typer.Argument(help="A scenario that it should carry.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Base URL of the target (instead of the scenario's).")
+    ] = None,
+    workers: Annotated[str | None, typer.Option(metavar="N|auto", help="Load processes here.")] = None,
+    trace: TraceFile = None,
+) -> None:
+    """Tell what this machine can carry, and how to raise it; with a scenario, whether it can carry that."""
+    from harness.report.doctor import print_findings, print_preflight
 
-    print_findings(_out, examine())
+    if scenario is None:
+        print_findings(_out, examine())
+        return
+    found = _preflight_of(scenario, target, _count(workers, None), trace)
+    print_preflight(_out, found)
+    if refusals(found.checks):
+        raise typer.Exit(UsageError.exit_code)
+
+
+def _preflight_of(file: Path, target: str | None, workers: int | None, trace: Path | None) -> Preflight:
+    from harness.scenario.load import aim, load_scenario, needs_capacity, resolve
+
+    scenario = aim(load_scenario(file, trace=trace), target)
+    # Rates in x are known only after the probe; max_in_flight bounds the streams all the same.
+    return preflight(resolve(scenario, 1.0 if needs_capacity(scenario) else None), workers)
 
 
 @contextmanager
@@ -179,9 +230,16 @@ def _scenario_files(paths: list[Path]) -> tuple[Path, ...]:
     return tuple(files)
 
 
-def _address(text: str) -> tuple[str, int] | None:
-    if not text:
-        return None
+def _count(text: str | None, default: int | None) -> int | None:
+    """Read ``--workers``; None is ``auto``."""
+    if text is None:
+        return default
+    if text != "auto" and not text.isdecimal():
+        raise UsageError(f"--workers: given {text!r}; allowed: a whole number, or auto")
+    return None if text == "auto" else int(text)
+
+
+def _address(text: str) -> tuple[str, int]:
     host, separator, port = text.rpartition(":")
     if not separator or not host or not port.isdigit():
         raise UsageError(f"--bind: given {text!r}; allowed: HOST:PORT, such as 0.0.0.0:5557")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from harness.report.run_folder import Report
 from harness.report.suite import write_suite
 from harness.report.terminal import print_verdict
 from harness.run import RunOptions, run_scenario
-from harness.scenario.load import load_scenario
+from harness.scenario.load import aim, load_scenario
 from harness.scenario.model import Scenario
 from harness.verdict.model import VerdictKind
 
@@ -58,12 +58,12 @@ def load_all(request: SuiteRequest) -> tuple[Scenario, ...]:
 
 
 def _with_target(scenario: Scenario, file: Path, request: SuiteRequest) -> Scenario:
+    if scenario.loop == "closed":
+        raise UsageError(f"{file}: loop: closed is what a locustfile's run leaves; there is no load to send")
     url = request.target or scenario.target.url
     if url is None:
         raise UsageError(f"{file}: no target: give --target URL, or target.url in the scenario")
-    given = {"url": url} | ({"model": request.model} if request.model else {})
-    target = type(scenario.target).model_validate({**scenario.target.model_dump(), **given})
-    return scenario.model_copy(update={"target": target})
+    return aim(scenario, url, request.model)
 
 
 def _runs(
@@ -72,9 +72,10 @@ def _runs(
     def note(sentence: str) -> None:
         out.print(sentence, highlight=False, style="dim")
 
-    for scenario in scenarios:
+    for number, scenario in enumerate(scenarios, 1):
+        crew = replace(options.crew, more=number < len(scenarios))
         with LiveView(scenario) as view:
-            run_dir, report = run_scenario(scenario, options, note, view)
+            run_dir, report = run_scenario(scenario, replace(options, crew=crew), note, view)
         print_verdict(report, out)
         out.print(f"report: {run_dir / 'report.html'}", highlight=False, soft_wrap=True)
         yield run_dir, report

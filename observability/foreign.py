@@ -45,3 +45,9 @@ DIALECTS: tuple[Dialect, ...] = (
     # llama.cpp counts no requests.
     Dialect("llamacpp", (), (Sample("llamacpp:tokens_predicted_total"),)),
 )
+
+RUNNING = ("tidegate_target_running", "vllm:num_requests_running", "sglang:num_running_reqs")
+"""Gauges of the requests that a server works on now; the first that its page has counts."""
+
+RESIDENT_BYTES = ("tidegate_process_resident_bytes", "process_resident_memory_bytes")
+"""Gauges of a server's resident memory: ours, and that of the usual Prometheus clients."""

@@ -15,6 +15,7 @@ class Metric:
 
     ``name`` is the family's name in Prometheus' exposition (counters get ``_total`` there). ``unit`` is the
     base unit, "1" for counts and shares. ``labels`` are closed sets: no id of a run, request or trace.
+    ``across`` is what the processes of one group make of it together, when one page tells of all of them.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Metric:
     help: str
     half: Half
     labels: tuple[str, ...] = ()
+    across: Literal["sum", "mean", "max"] = "sum"
 
 
 METRICS: tuple[Metric, ...] = (
@@ -82,7 +84,15 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("tidegate_target_queue_depth", "gauge", "1", "Requests waiting for a slot.", "target"),
     Metric("tidegate_target_running", "gauge", "1", "Requests that hold a slot.", "target"),
-    Metric("tidegate_target_kv_used_share", "gauge", "1", "Share of the KV cache in use, 0 to 1.", "target"),
+    Metric(
+        "tidegate_target_kv_used_share",
+        "gauge",
+        "1",
+        "Share of the KV cache in use, 0 to 1.",
+        "target",
+        across="mean",
+    ),
+    Metric("tidegate_target_processes", "gauge", "1", "Processes that this page adds up.", "target"),
     Metric("tidegate_target_queue_seconds", "histogram", "s", "Time spent waiting for a slot.", "target"),
     Metric("tidegate_target_prefill_seconds", "histogram", "s", "From slot to first token.", "target"),
     Metric("tidegate_target_step_seconds", "histogram", "s", "Duration of one engine step.", "target"),
@@ -113,9 +123,23 @@ METRICS: tuple[Metric, ...] = (
     Metric("tidegate_process_cpu_seconds", "counter", "s", "CPU time of this process.", "both"),
     Metric("tidegate_process_resident_bytes", "gauge", "By", "Resident memory of this process.", "both"),
     Metric("tidegate_process_open_sockets", "gauge", "1", "Open sockets of this process.", "both"),
-    Metric("tidegate_gpu_memory_used_bytes", "gauge", "By", "Used memory of the GPU.", "both", ("gpu",)),
     Metric(
-        "tidegate_gpu_utilization_share", "gauge", "1", "Share of time the GPU was busy.", "both", ("gpu",)
+        "tidegate_gpu_memory_used_bytes",
+        "gauge",
+        "By",
+        "Used memory of the GPU.",
+        "both",
+        ("gpu",),
+        across="max",  # each process reads the whole device
+    ),
+    Metric(
+        "tidegate_gpu_utilization_share",
+        "gauge",
+        "1",
+        "Share of time the GPU was busy.",
+        "both",
+        ("gpu",),
+        across="max",
     ),
 )
 

@@ -33,7 +33,15 @@ def build_cli(serve: Callable[[Settings], int]) -> typer.Typer:
         host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
         port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one and prints it.")] = 8000,
         port_file: Annotated[Path | None, typer.Option(help="Write the port here once it is bound.")] = None,
-        slots: Annotated[int | None, typer.Option(min=1, help="Requests computed together.")] = None,
+        processes: Annotated[
+            int, typer.Option(min=1, help="Processes behind the port (scripted engine).")
+        ] = 1,
+        metrics_port: Annotated[
+            int, typer.Option(min=0, max=65535, help="Process k alone is reached at this port + k; 0: any.")
+        ] = 0,
+        slots: Annotated[
+            int | None, typer.Option(min=1, help="Requests computed together, in each process.")
+        ] = None,
         queue: Annotated[
             int | None, typer.Option(min=0, help="Requests that may wait; more get 429.")
         ] = None,
@@ -58,6 +66,8 @@ def build_cli(serve: Callable[[Settings], int]) -> typer.Typer:
             host=host,
             port=port,
             port_file=port_file,
+            processes=processes,
+            metrics_port=metrics_port,
             slots=slots,
             queue=queue,
             max_sequence_length=max_sequence_length,

@@ -13,7 +13,9 @@ EngineName = Literal["torch", "scripted"]
 class Settings:
     """Everything that shapes one target process; None leaves the value to the engine.
 
-    ``port`` 0 takes a free one. ``slots`` requests are computed together, ``queue`` more may wait.
+    ``port`` 0 takes a free one. ``slots`` requests are computed together, ``queue`` more may wait; with
+    several ``processes`` behind the port each has as many. Process k alone is reached at ``metrics_port`` + k
+    (0: at any free port).
     ``grace_seconds`` is how long open streams may go on after SIGTERM. ``log_file`` None logs to standard
     error. ``threads``, ``device`` and ``dtype`` are for the torch engine, ``timetable`` for the scripted one.
     """
@@ -23,6 +25,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     port_file: Path | None = None
+    processes: int = 1
+    metrics_port: int = 0
     slots: int | None = None
     queue: int | None = None
     max_sequence_length: int | None = None

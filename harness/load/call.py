@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Generic, Protocol
+
+from typing_extensions import TypeVar
 
 from harness.measure.record import Outcome, RequestRecord
 from harness.wire.exchange import Exchange
 
 
-class Call:
+class Answer(Protocol):
+    """What a call needs of an answer, in whatever protocol it comes."""
+
+    outcome: Outcome | None
+
+    def fill(self, record: RequestRecord, zero_ns: int) -> None:
+        """Write what the answer was into ``record``; its instants count from ``zero_ns``."""
+
+
+RequestT = TypeVar("RequestT", default=bytes)
+AnswerT = TypeVar("AnswerT", bound=Answer, default=Exchange)
+
+
+class Call(Generic[RequestT, AnswerT]):
     """A request in flight. Instants are nanoseconds on the process's monotonic clock.
+
+    ``request`` and ``exchange`` are those of the client that sends it: HTTP's unless said otherwise.
 
     ``sent_ns`` is when we began to send, before a connection was made: a target that is slow to accept is the
     target's latency, not our lateness. ``on_done(call)`` is called exactly once, from the hub.
@@ -37,9 +55,9 @@ class Call:
         seq: int,
         stage: int,
         intended_ns: int,
-        request: bytes,
-        exchange: Exchange,
-        on_done: Callable[[Call], None],
+        request: RequestT,
+        exchange: AnswerT,
+        on_done: Callable[[Call[Any, Any]], None],
         *,
         trace_id: str,
         sampled: bool,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Collection
 from typing import Any
 
 from harness.load.call import Call
-from harness.load.connection import EOF, Connection
+from harness.load.connection import Connection
 from harness.load.endpoint import Endpoint
+from harness.load.link import EOF
 from harness.load.pool import Pool
+from harness.load.stamped import ReadCounts
 from harness.load.wheel import TimerWheel
+from harness.measure.reception import Reception
 from harness.measure.record import Outcome
 
 
@@ -28,12 +32,20 @@ class Client:
         self._wheel = TimerWheel(time.monotonic_ns())
         self._busy: dict[Call, Connection] = {}
         self._good_address = 0
+        self._sources = itertools.cycle([source for _, source in endpoint.source_addresses] or [None])
+        self._reads = ReadCounts()
+        self._token_reads = self._shared_token_reads = 0
         self.reconnects = 0
 
     @property
     def endpoint(self) -> Endpoint:
         """Where this client's calls go."""
         return self._endpoint
+
+    @property
+    def reception(self) -> Reception:
+        """How the times of arrival were learned; the tokens of open calls are not in it yet."""
+        return Reception(self._reads.reads, self._reads.stamped, self._token_reads, self._shared_token_reads)
 
     @property
     def in_flight(self) -> int:
@@ -84,7 +96,7 @@ class Client:
         """End the call; keep the connection if the answer leaves it usable."""
         call = connection.call
         assert call is not None
-        if call.exchange.reusable and connection.drained:
+        if self._endpoint.reuse and call.exchange.reusable and connection.drained:
             connection.call = None
             self._pool.put(connection)
         else:
@@ -121,7 +133,9 @@ class Client:
         self._fail(connection, Outcome.TIMEOUT, reason)
 
     def _open(self, call: Call) -> None:
-        connection = Connection(self._loop, self, self._endpoint, self._good_address)
+        connection = Connection(
+            self._loop, self, self._endpoint, self._good_address, self._reads, next(self._sources)
+        )
         self._busy[call] = connection
         connection.open(call)
         if connection.call is not None:
@@ -139,5 +153,7 @@ class Client:
         if call.exchange.outcome is Outcome.OK:
             self._good_address = connection.address
         call.end_ns = time.monotonic_ns()
+        self._token_reads += call.exchange.token_reads
+        self._shared_token_reads += call.exchange.shared_token_reads
         call.exchange.release()
         call.on_done(call)

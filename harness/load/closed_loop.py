@@ -9,11 +9,8 @@ from typing import Any
 import gevent
 import gevent.event
 
-from harness.load.call import Call
-from harness.load.call_factory import CallFactory
-from harness.load.client import Client
-from harness.load.endpoint import Endpoint
 from harness.load.lag import Ticker
+from harness.load.transport import AnyCall, Transport
 from harness.measure.record import RequestRecord
 from harness.workload import Ask
 
@@ -24,10 +21,9 @@ class ClosedLoop:
     The intended time of a request is the time it is sent: a closed loop has no schedule to be late for.
     """
 
-    def __init__(self, endpoint: Endpoint, calls: CallFactory, max_idle: int = 10_000) -> None:
+    def __init__(self, transport: Transport) -> None:
         loop: Any = gevent.get_hub().loop
-        self._client = Client(loop, endpoint, max_idle)
-        self._calls = calls
+        self._client, self._calls = transport
         self._ticker = Ticker(loop, self._client.tick)
         self._ticker.start()
         self.zero_ns = time.monotonic_ns()
@@ -55,5 +51,5 @@ def _ignore(_gap_ns: int) -> None:
     """Closed loops keep a request's longest gap, not every one."""
 
 
-def _setter(event: Any) -> Callable[[Call], None]:
+def _setter(event: Any) -> Callable[[AnyCall], None]:
     return lambda _call: event.set()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from harness.measure.histogram import LogHistogram
-from harness.measure.record import Outcome, RequestRecord
+from harness.measure.record import OUTCOMES, Outcome
+from harness.measure.record_batch import RecordBatch
 
 
 @dataclass(slots=True)
@@ -29,11 +32,12 @@ class EngineStats:
         """Return how many arrivals have ended."""
         return sum(self.completed.values())
 
-    def count(self, record: RequestRecord) -> None:
-        """Count one finished arrival."""
-        self.completed[record.outcome] += 1
-        if record.sent_ns is not None:
-            self.sent += 1
-            self.schedule_delay.add(record.sent_ns - record.intended_ns)
-        if record.first_token_ns is not None and record.outcome is Outcome.OK:
-            self.ttft.add(record.first_token_ns - record.intended_ns)
+    def count(self, batch: RecordBatch) -> None:
+        """Count finished arrivals."""
+        ended = np.bincount(batch.outcome, minlength=len(OUTCOMES)).tolist()
+        for outcome, n in zip(OUTCOMES, ended, strict=True):
+            self.completed[outcome] += n
+        sent, answered = batch.was_sent, batch.has_token & batch.ok
+        self.sent += int(sent.sum())
+        self.schedule_delay.add_many((batch.sent_ns - batch.intended_ns)[sent])
+        self.ttft.add_many((batch.first_token_ns - batch.intended_ns)[answered])

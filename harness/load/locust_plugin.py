@@ -1,16 +1,14 @@
 """The open-loop engine inside plain Locust: its command line, its web page, its master and workers.
 
-A locustfile calls ``install(events)`` once. The engine then starts and stops with Locust's test, because a
-Locust user that ends is spawned again. With master and workers, the master tells each worker its slice.
+A locustfile calls ``install(events, root)`` once. A run then starts and stops with Locust's test. It is led
+by a greenlet beside Locust's users, because a Locust user that ends is spawned again.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,199 +16,192 @@ import gevent
 from locust import runners
 
 from harness.errors import TidegateError, UsageError
-from harness.load.slice_run import SliceOptions, SliceRun
-from harness.load.unpatched import be_patient
-from harness.measure.record import Outcome, RequestRecord
-from harness.scenario.load import dump, load_scenario, needs_capacity, resolve
+from harness.load.conductor import Conductor, DriveResult, Order
+from harness.load.fleet import Fleet
+from harness.load.live_run import Conclusion, LiveRun, Root
+from harness.load.locust_options import add_options, chosen_scenario
+from harness.load.locust_page import add_page
+from harness.load.locust_stats import log_batch
+from harness.load.progress import Progress
+from harness.load.slice_run import SliceRun
+from harness.load.unpatched import be_patient, know_the_time
+from harness.load.worker_side import MakeWork, WorkerSide
+from harness.measure.record_batch import RecordBatch
 from harness.scenario.model import Scenario
-from harness.telemetry.target import with_model
 
 _log = logging.getLogger(__name__)
-LEAD_SECONDS = 1.0
 NAME = "tidegate"
-_STATS_CHUNK = 50
+_FEED_SECONDS = 0.25
+_END_LOAD_SECONDS = 30.0
+END_SECONDS = 120.0
+"""How long the process waits, when it is asked to end, for the records and the report of a running test."""
 
 
-def install(events: Any) -> None:
+def install(events: Any, root: Root) -> None:
     """Add the options and the engine to a Locust process, through its event hooks."""
-    events.init_command_line_parser.add_listener(_add_options)
-    events.init.add_listener(_init)
+    events.init_command_line_parser.add_listener(add_options)
+    events.init.add_listener(lambda environment, **_: attach(environment, root))
 
 
-def _add_options(parser: Any) -> None:
-    group = parser.add_argument_group("tidegate", "Open-loop load for LLM inference")
-    group.add_argument("--scenario", default="", help="scenario file (YAML)", env_var="TIDEGATE_SCENARIO")
-    group.add_argument("--model", default="", help="model name (default: the first that the target lists)")
-    group.add_argument("--runs-dir", default="runs", help="where each test gets its folder")
-
-
-def _init(environment: Any, runner: Any, **_: Any) -> None:
+def attach(environment: Any, root: Root) -> None:
+    """Take our part in this process: the master's, a worker's, or both where Locust runs in one process."""
     be_patient()
-    if isinstance(runner, runners.MasterRunner):
-        _Master(environment, runner)
-    elif isinstance(runner, runners.WorkerRunner):
-        _WorkerSide(environment, runner)
-    else:
-        _Local(environment, runner)
+    know_the_time()
+    runner = environment.runner
+
+    def on_work(work: Any) -> None:
+        _feed_statistics(environment, work)
+
+    if not isinstance(runner, runners.MasterRunner):
+        join(environment, SliceRun, on_work)
+    if not isinstance(runner, runners.WorkerRunner):
+        leader = Leader(environment, lambda leader: _send_load(leader, root))
+        add_page(environment, leader, root)
 
 
-@dataclass(slots=True)
-class _Test:
-    """One press of Locust's start button."""
+def join(environment: Any, make_work: MakeWork, on_work: Callable[[Any], None] = lambda _work: None) -> None:
+    """Let this process drive a share of each run."""
+    side = WorkerSide(environment.runner, make_work, on_work=on_work)
 
-    scenario: Scenario
-    run_id: str
-    run_dir: Path
-    start_wall_ns: int
-    waiting: set[str] = field(default_factory=set)
+    def leave(**_: Any) -> None:
+        side.stop()
+        side.leave()
 
-
-def _new_test(environment: Any) -> _Test:
-    scenario = _scenario_of(environment)
-    run_id = f"{scenario.name}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
-    run_dir = Path(environment.parsed_options.runs_dir) / run_id
-    run_dir.mkdir(parents=True)
-    (run_dir / "scenario.yaml").write_text(dump(scenario))
-    return _Test(scenario, run_id, run_dir.resolve(), time.time_ns() + int(LEAD_SECONDS * 1e9))
+    environment.events.quitting.add_listener(leave)
 
 
-def _scenario_of(environment: Any) -> Scenario:
-    options = environment.parsed_options
-    if not options.scenario:
-        raise UsageError("no scenario: give --scenario FILE")
-    scenario = load_scenario(Path(options.scenario))
-    given = {"url": environment.host, "model": options.model}
-    changes = {key: value for key, value in given.items() if value}
-    scenario = scenario.model_copy(update={"target": scenario.target.model_copy(update=changes)})
-    if needs_capacity(scenario):
-        raise UsageError(f"{options.scenario}: rates in x need the capacity probe of `tidegate run`")
-    if scenario.target.url is None:
-        raise UsageError("the target needs a URL: --host, or target.url in the scenario")
-    return resolve(scenario.model_copy(update={"target": with_model(scenario.target)}), None)
+class Leader:
+    """Leads the runs that Locust's start and stop ask for. ``live`` is the run of now, or the last one."""
 
-
-class _Local:
-    """Master and worker in one: Locust without ``--master`` and ``--worker``."""
-
-    def __init__(self, environment: Any, runner: Any) -> None:
-        self._environment = environment
-        self._runner = runner
-        self._slice: SliceRun | None = None
-        environment.events.test_start.add_listener(self._start)
-        environment.events.test_stop.add_listener(self._stop)
-
-    def _start(self, **_: Any) -> None:
-        try:
-            test = _new_test(self._environment)
-            self._slice = SliceRun(test.scenario, SliceOptions(test.run_id, test.run_dir, 0, 1))
-        except TidegateError as error:
-            _give_up(self._environment, error)
-            return
-        _feed_statistics(self._environment, self._slice)
-        self._slice.start(test.start_wall_ns)
-        gevent.spawn(self._finish, self._slice, test.run_dir)
-
-    def _finish(self, current: SliceRun, run_dir: Path) -> None:
-        current.wait()
-        _log.info("records are in %s", run_dir)
-        if self._slice is current:
-            _end_test(self._environment)
-
-    def _stop(self, **_: Any) -> None:
-        if self._slice is not None:
-            self._slice.stop_and_wait()
-
-
-class _Master:
-    """Gives every ready worker its slice, and ends the test when all have done theirs."""
-
-    def __init__(self, environment: Any, runner: Any) -> None:
-        self._environment = environment
-        self._runner = runner
-        self._test: _Test | None = None
-        environment.events.test_start.add_listener(self._start)
-        environment.events.test_stop.add_listener(self._stop)
-        runner.register_message("tidegate.slice-done", self._on_done)
-        runner.register_message("tidegate.slice-failed", self._on_failed)
-
-    def _start(self, **_: Any) -> None:
-        try:
-            test = _new_test(self._environment)
-        except TidegateError as error:
-            _give_up(self._environment, error)
-            return
-        clients = [client.id for client in self._runner.clients.ready]
-        test.waiting = set(clients)
-        self._test = test
-        for index, client_id in enumerate(clients):
-            self._runner.send_message("tidegate.slice", _assignment(test, index, len(clients)), client_id)
-
-    def _stop(self, **_: Any) -> None:
-        self._runner.send_message("tidegate.slice-stop", {})
-
-    def _on_done(self, msg: Any, **_: Any) -> None:
-        test = self._test
-        if test is None or msg.data["run_id"] != test.run_id:
-            return
-        test.waiting.discard(msg.node_id)
-        if not test.waiting:
-            _log.info("records are in %s", test.run_dir)
-            gevent.spawn(_end_test, self._environment)
-
-    def _on_failed(self, msg: Any, **_: Any) -> None:
-        gevent.spawn(_give_up, self._environment, TidegateError(msg.data["error"]))
-
-
-def _assignment(test: _Test, index: int, workers: int) -> dict[str, Any]:
-    return {
-        "scenario": dump(test.scenario),
-        "run_id": test.run_id,
-        "run_dir": str(test.run_dir),
-        "worker": index,
-        "workers": workers,
-        "start_wall_ns": test.start_wall_ns,
-    }
-
-
-class _WorkerSide:
-    """Drives the slice that the master names. A worker elsewhere leaves its files on its own machine."""
-
-    def __init__(self, environment: Any, runner: Any) -> None:
-        self._environment = environment
-        self._runner = runner
-        self._slice: SliceRun | None = None
-        runner.register_message("tidegate.slice", self._on_slice, concurrent=True)
-        runner.register_message("tidegate.slice-stop", self._on_stop, concurrent=True)
+    def __init__(self, environment: Any, carry_out: Callable[[Leader], Conclusion]) -> None:
+        self.environment = environment
+        self.conductor = Conductor(environment.runner)
+        self.live = LiveRun()
+        self._carry_out = carry_out
+        self._greenlet: Any = None
+        self._stopping = False
+        if isinstance(environment.runner, runners.LocalRunner):
+            _before_stop(environment.runner, self._end_load)
+        environment.events.test_start.add_listener(self._on_start)
         environment.events.test_stop.add_listener(self._on_stop)
+        environment.events.quitting.add_listener(self._on_quitting)
 
-    def _on_slice(self, msg: Any, **_: Any) -> None:
-        data = msg.data
-        run_dir = Path(data["run_dir"])
-        run_dir.mkdir(parents=True, exist_ok=True)
-        file = run_dir / f".scenario-{data['worker']}.yaml"
-        file.write_text(data["scenario"])
-        try:
-            options = SliceOptions(data["run_id"], run_dir, data["worker"], data["workers"])
-            self._slice = SliceRun(load_scenario(file), options)
-        except TidegateError as error:
-            self._runner.send_message("tidegate.slice-failed", {"error": str(error)})
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way, its report included."""
+        return self._greenlet is not None and not self._greenlet.ready()
+
+    def drive(
+        self, scenario: Scenario, run_id: str, run_dir: Path, watch: Callable[[Progress], None]
+    ) -> DriveResult:
+        """Send the load with the workers that Locust has now."""
+        self.live.began(scenario, run_id)
+        self.conductor.expect(Fleet.of(self._ready_workers()))
+        order = Order(scenario, run_id, run_dir, watch, open_ended=scenario.loop == "closed")
+        return self.conductor.conduct(order, lambda: self._stopping)
+
+    def _ready_workers(self) -> list[str]:
+        runner = self.environment.runner
+        if not isinstance(runner, runners.MasterRunner):
+            return [runner.client_id]
+        clients = runner.clients
+        return [client.id for client in (*clients.ready, *clients.spawning, *clients.running)]
+
+    def _on_start(self, **_: Any) -> None:
+        if self.busy:
+            _log.error("the last run is not over yet: its records are being collected")
             return
-        finally:
-            file.unlink()
-        _feed_statistics(self._environment, self._slice)
-        self._slice.start(data["start_wall_ns"])
-        self._slice.wait()
-        self._runner.send_message("tidegate.slice-done", {"run_id": data["run_id"]})
+        self._stopping = False
+        self.live = LiveRun()
+        self._greenlet = gevent.spawn(self._lead)
 
     def _on_stop(self, **_: Any) -> None:
-        if self._slice is not None:
-            self._slice.stop_and_wait()
+        self._stopping = True
+        self._stop_probing()
+        if self._is_headless:
+            self._wait()  # the process ends when this returns
+
+    def _on_quitting(self, **_: Any) -> None:
+        self._stopping = True
+        self._stop_probing()
+        self._wait()
+
+    def _end_load(self) -> None:
+        """End the load, where it runs in this very process, before Locust begins to stop."""
+        self._stopping = True
+        end_by = time.monotonic() + _END_LOAD_SECONDS
+        while self.busy and self.conductor.phase == "running" and time.monotonic() < end_by:
+            gevent.sleep(0.05)
+
+    def _stop_probing(self) -> None:
+        """End what cannot be asked to stop: before the workers are prepared nothing is lost by it."""
+        if self.busy and not self.live.begun and gevent.getcurrent() is not self._greenlet:
+            self._greenlet.kill(block=False)
+
+    def _wait(self) -> None:
+        if self._greenlet is not None and gevent.getcurrent() is not self._greenlet:
+            self._greenlet.join(END_SECONDS)
+
+    def _lead(self) -> None:
+        try:
+            self.live.conclude(self._carry_out(self))
+            self.environment.process_exit_code = self.live.exit_code
+        except TidegateError as error:
+            self._give_up(str(error), error.exit_code)
+        except gevent.GreenletExit:
+            self._give_up("stopped before the load began", TidegateError.exit_code)
+        except Exception as error:  # noqa: BLE001 - a person who looks at the page must hear of it
+            _log.exception("the run failed")
+            self._give_up(repr(error), TidegateError.exit_code)
+        if not self._stopping:
+            gevent.spawn(_end_test, self.environment)
+
+    def _give_up(self, reason: str, exit_code: int) -> None:
+        _log.error("%s", reason)
+        self.live.give_up(reason)
+        self.environment.process_exit_code = exit_code
+
+    @property
+    def _is_headless(self) -> bool:
+        options = self.environment.parsed_options
+        return options is not None and bool(options.headless)
 
 
-def _give_up(environment: Any, error: TidegateError) -> None:
-    _log.error("%s", error)
-    environment.process_exit_code = error.exit_code
-    gevent.spawn(_end_test, environment)
+def _before_stop(runner: Any, act: Callable[[], None]) -> None:
+    """Act when a runner is told to stop, before it does anything.
+
+    Locust's stop looks its caller up in the source files first, which holds everything in the process up for
+    a tenth of a second, and only then tells its listeners.
+    """
+    locusts_own = runner.stop
+
+    def stop(*arguments: Any, **named: Any) -> None:
+        act()
+        locusts_own(*arguments, **named)
+
+    runner.stop = stop
+
+
+def _send_load(leader: Leader, root: Root) -> Conclusion:
+    """One press of the start button, from the chosen scenario to its verdict."""
+    live, environment = leader.live, leader.environment
+    scenario = chosen_scenario(environment)
+    if scenario.loop == "closed":
+        raise UsageError("loop: closed is what a locustfile's run leaves; there is no load to send")
+    live.phase = "asking the target"
+    run_dir = root.run_load(
+        scenario, Path(environment.parsed_options.runs_dir), live.note, live.watch, leader.drive
+    )
+    return concluded(live, root, run_dir)
+
+
+def concluded(live: LiveRun, root: Root, run_dir: Path) -> Conclusion:
+    """Judge the run in a thread, so that the page goes on answering, and say what came of it."""
+    live.phase = "judging"
+    conclusion: Conclusion = gevent.get_hub().threadpool.apply(root.conclude, (run_dir,))
+    _log.info("%s: %s", conclusion.verdict, conclusion.sentence)
+    _log.info("report: %s", run_dir / "report.html")
+    return conclusion
 
 
 def _end_test(environment: Any) -> None:
@@ -224,26 +215,15 @@ def _end_test(environment: Any) -> None:
 
 def _feed_statistics(environment: Any, current: SliceRun) -> None:
     """Let Locust's page show our requests. Its numbers are rounded and leave out the wait before the send."""
-    waiting: list[RequestRecord] = []
-    current.engine.listeners.append(waiting.extend)
-    gevent.spawn(_log_requests, environment.stats, waiting, current)
+    waiting: list[RecordBatch] = []
+    current.engine.listeners.append(waiting.append)
+    gevent.spawn(_log_records, environment.stats, waiting, current)
 
 
-def _log_requests(stats: Any, waiting: list[RequestRecord], current: SliceRun) -> None:
-    while waiting or not current.engine.finished.is_set():
-        chunk, waiting[:_STATS_CHUNK] = waiting[:_STATS_CHUNK], []
-        _log_chunk(stats, chunk)
-        gevent.sleep(0 if chunk else 0.1)
-
-
-def _log_chunk(stats: Any, records: Sequence[RequestRecord]) -> None:
-    for record in records:
-        if record.outcome is Outcome.OK and record.first_token_ns is not None:
-            _log_one(stats, "TTFT", record.first_token_ns - record.intended_ns, 0)
-        _log_one(stats, "E2E", record.end_ns - record.intended_ns, record.bytes_received)
-        if record.outcome is not Outcome.OK:
-            stats.log_error("E2E", NAME, f"{record.outcome}: {record.error_type or ''}")
-
-
-def _log_one(stats: Any, kind: str, took_ns: int, size_bytes: int) -> None:
-    stats.log_request(kind, NAME, took_ns / 1e6, size_bytes)
+def _log_records(stats: Any, waiting: list[RecordBatch], current: SliceRun) -> None:
+    finished = False
+    while not finished:
+        finished = current.engine.finished.wait(_FEED_SECONDS)
+        if waiting:
+            batches, waiting[:] = waiting[:], []
+            log_batch(stats, NAME, RecordBatch.concat(batches))

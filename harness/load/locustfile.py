@@ -1,7 +1,8 @@
 """Plain Locust with our engine: ``locust -f harness/load/locustfile.py --host URL --scenario FILE``.
 
 Add ``--headless``, ``--processes N``, or ``--master`` and ``--worker`` as with any locustfile. Locust's user
-count has no meaning here: the scenario says when requests are sent.
+count has no meaning here: the scenario says when requests are sent. A composition root: Locust finds it by
+its path, and nothing imports it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import gevent
 from locust import User, events, task
 
 from harness.load.locust_plugin import install
+from harness.locust_root import LocustRoot
 
-install(events)
+install(events, LocustRoot())
 
 
 class Schedule(User):  # type: ignore[misc]

@@ -10,9 +10,8 @@ import gevent
 
 from harness.arrivals import build_plan
 from harness.errors import TidegateError
-from harness.load.call_factory import CallFactory
 from harness.load.closed_loop import ClosedLoop
-from harness.load.endpoint import resolve_endpoint
+from harness.load.transport import open_transport
 from harness.measure.record import Outcome, RequestRecord
 from harness.measure.summary import Capacity
 from harness.scenario.model import Scenario
@@ -29,8 +28,7 @@ def measure_capacity(scenario: Scenario) -> Capacity:
     Raises TidegateError when more than half of the requests fail.
     """
     spec = scenario.capacity
-    endpoint = resolve_endpoint(scenario.target)
-    loop = ClosedLoop(endpoint, CallFactory(endpoint, f"capacity-{time.time_ns()}", 0.0))
+    loop = ClosedLoop(open_transport(scenario.target, f"capacity-{time.time_ns()}", 0.0))
     records: list[RequestRecord] = []
     end_by_ns = time.monotonic_ns() + int(spec.duration * 1e9)
     work = _asks(scenario, build_workload(scenario))

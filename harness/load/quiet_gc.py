@@ -11,6 +11,12 @@ import gevent
 _EVERY_SECONDS = 1.0
 
 
+def settle() -> None:
+    """Collect what is garbage and freeze the rest, before the load: no collection during it walks them."""
+    gc.collect()
+    gc.freeze()
+
+
 @contextmanager
 def quiet_gc() -> Iterator[None]:
     """Freeze what exists and collect only young objects, once a second.
@@ -18,8 +24,7 @@ def quiet_gc() -> Iterator[None]:
     A full collection walks every open request, which takes tens of milliseconds with thousands of them. Our
     own objects form no cycles; what the libraries leave behind is young when it dies.
     """
-    gc.collect()
-    gc.freeze()
+    settle()
     gc.disable()
     greenlet = gevent.spawn(_collect_young)
     try:

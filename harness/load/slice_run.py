@@ -5,22 +5,17 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import gevent
-import gevent.event
 from prometheus_client import CollectorRegistry
 
 from harness.arrivals import build_plan
-from harness.load.call_factory import CallFactory
-from harness.load.client import Client
-from harness.load.endpoint import resolve_endpoint
-from harness.load.engine import Engine, EngineSettings
+from harness.load.open_engine import Slice, open_engine
+from harness.load.peak_watch import PeakWatch
 from harness.load.quiet_gc import quiet_gc
 from harness.load.sink import RecordSink
-from harness.measure.record import RequestRecord
 from harness.measure.worker_report import Clock, WorkerReport
 from harness.scenario.model import Scenario
 from harness.scenario.objective import latency_thresholds_seconds, objectives
@@ -30,12 +25,13 @@ from harness.workload import build_workload
 SWITCH_INTERVAL_SECONDS = 0.0005
 """How long a writing thread may hold the interpreter while the loop waits for it (Python's default: 5 ms)."""
 
-WRITE_SECONDS = 30.0
-
 
 @dataclass(frozen=True, slots=True)
 class SliceOptions:
-    """Which part of which run this is. ``metrics_port``: where this worker serves its own metrics page."""
+    """Which part of which run this is. ``metrics_port``: where this worker serves its own metrics page.
+
+    ``wall_ns`` is this machine's wall clock, a parameter so that a test can set it wrong.
+    """
 
     run_id: str
     run_dir: Path
@@ -43,6 +39,7 @@ class SliceOptions:
     workers: int
     record_gaps: bool = False
     metrics_port: int | None = None
+    wall_ns: Callable[[], int] = time.time_ns
 
 
 class SliceRun:
@@ -56,19 +53,12 @@ class SliceRun:
         sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
         self._options = options
         self._plan = build_plan(scenario).slice_for(options.worker, options.workers)
-        endpoint = resolve_endpoint(scenario.target)
         limit = share_of(scenario.max_in_flight, options.worker, options.workers)
-        self._client = Client(gevent.get_hub().loop, endpoint, max_idle=limit)
         self._sink = RecordSink(options.run_dir / f"records-{options.worker}.parquet")
-        self.engine = Engine(
-            EngineSettings(options.worker, len(scenario.stages), limit, scenario.drain),
-            self._plan,
-            build_workload(scenario),
-            CallFactory(endpoint, options.run_id, scenario.trace_sample_share, keep_gaps=options.record_gaps),
-            self._client,
-            self._sink.add,
-        )
-        self._written = gevent.event.Event()
+        asks = build_workload(scenario)
+        part = Slice(options.run_id, options.worker, self._plan, asks, limit, options.record_gaps)
+        self.engine = open_engine(scenario, part, self._sink.add)
+        self._peak_watch = PeakWatch(lambda: self.engine.stats().in_flight)
         self._start_wall_ns = 0
         self._clock_start_ns = 0
         self._started = (0.0, 0.0)
@@ -80,21 +70,20 @@ class SliceRun:
         """How many arrivals this slice has."""
         return len(self._plan)
 
-    def start(self, start_wall_ns: int) -> None:
-        """Begin; the run's zero is ``start_wall_ns`` on the wall clock, the same for all workers."""
+    def start(self, start_wall_ns: int, offset_ns: int = 0) -> None:
+        """Begin; the run's zero is ``start_wall_ns`` on the master's wall clock, the same for all workers.
+
+        ``offset_ns`` is how far this machine's wall clock is ahead of the master's.
+        """
         self._start_wall_ns = start_wall_ns
-        self._clock_start_ns = _wall_minus_monotonic_ns()
+        self._clock_start_ns = self._wall_minus_monotonic_ns()
         self._started = time.process_time(), time.monotonic()
-        self.engine.start(start_wall_ns - self._clock_start_ns)
+        self._peak_watch.begin()
+        self.engine.start(start_wall_ns + offset_ns - self._clock_start_ns)
 
     def stop(self) -> None:
         """End early: what is open or not yet due becomes CANCELLED."""
         self.engine.stop()
-
-    def stop_and_wait(self) -> None:
-        """End early and return once another greenlet's ``wait`` has written the files."""
-        self.stop()
-        self._written.wait(WRITE_SECONDS)
 
     def wait(self) -> WorkerReport:
         """Wait for the last record, write both files, and return the report."""
@@ -103,7 +92,6 @@ class SliceRun:
         self._sink.close()
         report = self._report()
         report.write(self._options.run_dir)
-        self._written.set()
         return report
 
     def _report(self) -> WorkerReport:
@@ -117,13 +105,18 @@ class SliceRun:
             sent=stats.sent,
             loop_lag=self.engine.loop_lag,
             itl=self.engine.itl,
-            clock=Clock(self._clock_start_ns, _wall_minus_monotonic_ns()),
+            clock=Clock(self._clock_start_ns, self._wall_minus_monotonic_ns()),
             cpu_seconds=time.process_time() - cpu_seconds,
             elapsed_seconds=time.monotonic() - began,
             peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             reconnects=stats.reconnects,
             spoiled=tuple(self._spoiled()),
+            peak=self._peak_watch.end(),
+            reception=self.engine.reception,
         )
+
+    def _wall_minus_monotonic_ns(self) -> int:
+        return self._options.wall_ns() - time.monotonic_ns()
 
     def _spoiled(self) -> list[str]:
         spoiled = []
@@ -135,14 +128,9 @@ class SliceRun:
 
     def _serve_metrics(self, scenario: Scenario, port: int) -> None:
         metrics = HarnessMetrics(CollectorRegistry(), latency_thresholds_seconds(objectives(scenario)))
-        metrics.watch(lambda: self._client.in_flight, lambda: self.engine.loop_lag.quantile(0.99))
+        metrics.watch(lambda: self.engine.stats().in_flight, lambda: self.engine.loop_lag.quantile(0.99))
         metrics.serve(port)
-
-        def observe(records: Iterable[RequestRecord]) -> None:
-            for record in records:
-                metrics.observe(record)
-
-        self.engine.listeners.append(observe)
+        self.engine.listeners.append(metrics.observe_batch)
 
 
 def share_of(total: int, worker: int, workers: int) -> int:
@@ -154,7 +142,3 @@ def raise_descriptor_limit() -> None:
     """Allow this process as many open files as the system lets it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _wall_minus_monotonic_ns() -> int:
-    return time.time_ns() - time.monotonic_ns()

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
-import uuid
+import re
+from pathlib import Path
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
-from locust import User
+import gevent
+from locust import User, events, runners
+from locust.exception import StopUser
+from pydantic import ValidationError
 
-from harness.load.call_factory import CallFactory
-from harness.load.closed_loop import ClosedLoop
-from harness.load.endpoint import resolve_endpoint
+from harness.errors import UsageError
+from harness.load.live_run import Conclusion, Root
+from harness.load.locust_options import add_runs_dir
+from harness.load.locust_page import add_page
+from harness.load.locust_plugin import Leader, concluded, join
+from harness.load.unpatched import be_patient, know_the_time
+from harness.load.users_run import Desk
 from harness.measure.record import Outcome, RequestRecord
-from harness.scenario.model import Target
+from harness.scenario.fields import from_file_context
+from harness.scenario.model import Scenario, Target
 from harness.telemetry.target import with_model
 from harness.workload import Ask
 
@@ -21,28 +30,38 @@ class InferenceFailedError(Exception):
     """An answer that was none; Locust counts it as a failure."""
 
 
-class InferenceUser(User):  # type: ignore[misc]
-    """A closed-loop user: asks, waits for the whole answer, asks again.
+_LONG_SECONDS = 600.0
+_desks: WeakKeyDictionary[Any, Desk] = WeakKeyDictionary()
 
-    ``host`` is the target's base URL and ``model`` the model's name (default: the first that the target
-    lists); ``target_options`` are further fields of the scenario's ``target``, such as ``api_key_env``. Every
-    answer becomes the same RequestRecord as in an open-loop run, due when it was sent, and goes to
-    ``on_record``.
+
+class ClosedLoopUser(User):  # type: ignore[misc]
+    """A closed-loop user: asks, waits for the whole answer, asks again. See ``harness.user``.
+
+    ``root`` stands above the load and turns records into a report. The first subclass hooks into Locust, so
+    that a test of such users is a run: with a folder, records, a page, and a report at its end.
     """
 
     abstract = True
+    root: ClassVar[Root]
     model: ClassVar[str] = ""
     target_options: ClassVar[dict[str, Any]] = {}
+    run_options: ClassVar[dict[str, Any]] = {}
     trace_sample_share: ClassVar[float] = 0.05
-    run_id: ClassVar[str] = f"locust-{uuid.uuid4().hex[:8]}"
 
-    _loops: ClassVar[dict[tuple[str, type], ClosedLoop]] = {}  # connections are shared by a class's users
     _targets: ClassVar[dict[tuple[str, type], Target]] = {}  # asked once, not by each of a thousand users
-    _sequence: ClassVar[Any] = itertools.count()
+    _hooked: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if not ClosedLoopUser._hooked and hasattr(cls, "root"):
+            ClosedLoopUser._hooked = True
+            events.init_command_line_parser.add_listener(add_runs_dir)
+            events.init.add_listener(_attach)
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self._target = self._shared_target()
+        self._target = target_of(type(self), environment)
+        self._desk = _desks[environment]
 
     def chat(
         self, prompt: str | list[dict[str, Any]], *, max_tokens: int = 64, name: str = "chat", **body: Any
@@ -56,33 +75,23 @@ class InferenceUser(User):  # type: ignore[misc]
         return self._ask({"messages": messages, "max_tokens": max_tokens, **body}, max_tokens, name)
 
     def on_record(self, record: RequestRecord) -> None:
-        """Take the record of each request; overwrite it to keep them."""
+        """Take the record of each request; overwrite it to look at them."""
 
     def _ask(self, body: dict[str, Any], max_tokens: int, name: str) -> str:
         stream = self._target.stream
         common: dict[str, Any] = {"model": self._target.model, "stream": stream}
         if stream:
             common["stream_options"] = {"include_usage": True}
-        ask = Ask({**common, **body}, 0, max_tokens)
-        record, text = self._loop().ask(ask, next(self._sequence))
+        run = self._desk.run()
+        if run is None:
+            _wait_for_the_end()
+        assert run is not None
+        record, text = run.ask(self._target, Ask({**common, **body}, 0, max_tokens))
+        if run.is_over and record.outcome is Outcome.CANCELLED:
+            _wait_for_the_end()  # not the target's failure: it was still answering when time was up
         self.on_record(record)
         self._tell_locust(record, text, name)
         return text
-
-    def _shared_target(self) -> Target:
-        key = (str(self.host), type(self))
-        if key not in self._targets:
-            target = Target(url=self.host, model=self.model or None, **self.target_options)
-            self._targets[key] = with_model(target)
-        return self._targets[key]
-
-    def _loop(self) -> ClosedLoop:
-        key = (str(self.host), type(self))
-        if key not in self._loops:
-            endpoint = resolve_endpoint(self._target)
-            calls = CallFactory(endpoint, self.run_id, self.trace_sample_share, keep_text=True)
-            self._loops[key] = ClosedLoop(endpoint, calls)
-        return self._loops[key]
 
     def _tell_locust(self, record: RequestRecord, text: str, name: str) -> None:
         failed = record.outcome is not Outcome.OK
@@ -103,3 +112,71 @@ class InferenceUser(User):  # type: ignore[misc]
                 exception=None,
                 context={},
             )
+
+
+def _wait_for_the_end() -> None:
+    """Wait for Locust to end this user: it spawns those that end by themselves again, or complains."""
+    gevent.sleep(_LONG_SECONDS)
+    raise StopUser
+
+
+def target_of(kind: type[ClosedLoopUser], environment: Any) -> Target:
+    """Return the target of a class of users, with its model. Raises what ``with_model`` raises."""
+    host = str(environment.host or kind.host or "")
+    key = (host, kind)
+    if key not in kind._targets:
+        target = Target(url=host or None, model=kind.model or None, **kind.target_options)
+        if target.url is None:
+            raise UsageError("the target needs a URL: --host, or host in the user's class")
+        if target.protocol != "http":
+            raise UsageError("an InferenceUser chats over HTTP: vLLM's gRPC service has no chat template")
+        kind._targets[key] = with_model(target)
+    return kind._targets[key]
+
+
+def scenario_of(kind: type[ClosedLoopUser], environment: Any) -> Scenario:
+    """Return what a run of such users is, as a scenario: a closed loop with one stage and no rate."""
+    data = {
+        "name": _slug(kind.__name__),
+        "loop": "closed",
+        "description": f"users of {environment.locustfile or kind.__module__}, each with its next request "
+        "once it has been answered",
+        "trace_sample_share": kind.trace_sample_share,
+        "stages": [{"name": "users", "duration": "1s", "rate": "0/s"}],
+        **kind.run_options,
+    }
+    try:
+        scenario = Scenario.model_validate(data, context=from_file_context(Path.cwd()))
+    except ValidationError as error:
+        raise UsageError(f"{kind.__name__}.run_options: {error}") from None
+    return scenario.model_copy(update={"target": target_of(kind, environment)})
+
+
+def _attach(environment: Any, **_: Any) -> None:
+    """Take our part in this process, if its users are ours."""
+    kinds = [kind for kind in environment.user_classes if issubclass(kind, ClosedLoopUser)]
+    if not kinds:
+        return
+    be_patient()
+    know_the_time()
+    desk = _desks[environment] = Desk()
+    if not isinstance(environment.runner, runners.MasterRunner):
+        join(environment, desk.open)
+        environment.events.test_stop.add_listener(lambda **_: desk.close())
+    if not isinstance(environment.runner, runners.WorkerRunner):
+        leader = Leader(environment, lambda leader: _lead(leader, kinds[0]))
+        add_page(environment, leader, kinds[0].root)
+
+
+def _lead(leader: Leader, kind: type[ClosedLoopUser]) -> Conclusion:
+    """One test, from Locust's start to the report after its stop."""
+    environment, live = leader.environment, leader.live
+    live.phase = "asking the target"
+    runs_dir = Path(environment.parsed_options.runs_dir)
+    run_dir = kind.root.run_users(scenario_of(kind, environment), runs_dir, live.watch, leader.drive)
+    return concluded(live, kind.root, run_dir)
+
+
+def _slug(name: str) -> str:
+    """Return a class's name as a scenario's: ``ReturningShopper`` → ``returning-shopper``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower().strip("_-") or "users"

@@ -1,7 +1,6 @@
-"""A worker process: joins Locust's master, gets its slice by message, drives it, and leaves its files.
+"""A worker process: joins Locust's master, gets its slice by message, drives it, and hands its files over.
 
-Started by ``harness.load.session`` on this machine. On another one, start it by hand:
-``python -m harness.load.worker --master-host HOST --master-port PORT``.
+Started by ``harness.load.session`` on this machine; on another one by ``tidegate run --worker``.
 """
 
 from __future__ import annotations
@@ -9,123 +8,67 @@ from __future__ import annotations
 import argparse
 import ctypes
 import logging
-import os
 import signal
-import tempfile
-from collections.abc import Mapping, Sequence
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import gevent
-
 from harness.errors import TidegateError
-from harness.load.progress import ProgressReporter
-from harness.load.slice_run import SliceOptions, SliceRun
+from harness.load.slice_run import SliceRun
 from harness.load.unpatched import Environment
-from harness.scenario.load import load_scenario
+from harness.load.worker_side import WorkerOptions, WorkerSide
 
-_log = logging.getLogger(__name__)
-PROGRESS_SECONDS = 0.5
-FILE_CHUNK_BYTES = 1 << 20
 _PR_SET_PDEATHSIG = 1
+MORE = 75
+"""The exit code of a worker that should come again, for the next run of a suite (EX_TEMPFAIL)."""
 
 
-class Worker:
-    """The worker's side of the conversation: hello, prepare → prepared, go → progress …, files, done."""
-
-    def __init__(self, host: str, port: int, index: int) -> None:
-        self._runner = Environment(user_classes=[]).create_worker_runner(host, port)
-        self._slice: SliceRun | None = None
-        self._options: SliceOptions | None = None
-        self._ship_files = False
-        for name in ("prepare", "go", "stop"):
-            handler = getattr(self, f"_on_{name}")
-            self._runner.register_message(f"tidegate.{name}", handler, concurrent=True)
-        self._say("hello", index=index, pid=os.getpid())
-
-    def join(self) -> None:
-        """Wait until the master says quit."""
-        self._runner.greenlet.join()
-
-    def _say(self, name: str, /, **data: Any) -> None:
-        self._runner.send_message(f"tidegate.{name}", data)
-
-    def _on_prepare(self, msg: Any, **_: Any) -> None:
-        try:
-            self._prepare(msg.data)
-        except TidegateError as error:
-            self._say("failed", worker=msg.data["worker"], error=str(error), exit_code=error.exit_code)
-        except Exception as error:  # noqa: BLE001 - the master must hear of it, whatever it is
-            _log.exception("preparing failed")
-            self._say("failed", worker=msg.data["worker"], error=repr(error), exit_code=5)
-
-    def _prepare(self, data: Mapping[str, Any]) -> None:
-        self._ship_files = data["run_dir"] is None
-        run_dir = Path(data["run_dir"] or tempfile.mkdtemp(prefix="tidegate-"))
-        self._options = SliceOptions(
-            data["run_id"],
-            run_dir,
-            data["worker"],
-            data["workers"],
-            data["record_gaps"],
-            data["metrics_port"],
-        )
-        self._slice = SliceRun(_read_scenario(data["scenario"]), self._options)
-        self._say("prepared", worker=self._options.worker, planned=self._slice.planned)
-
-    def _on_go(self, msg: Any, **_: Any) -> None:
-        assert self._slice is not None
-        assert self._options is not None
-        worker = self._options.worker
-        self._slice.start(msg.data["start_wall_ns"])
-        reporter = ProgressReporter(self._slice.engine, worker)
-        reporting = gevent.spawn(self._report, reporter)
-        try:
-            self._slice.wait()
-        finally:
-            reporting.kill()
-        self._say("progress", **reporter.message())
-        if self._ship_files:
-            self._ship(self._options.run_dir)
-        self._say("done", worker=worker)
-
-    def _on_stop(self, **_: Any) -> None:
-        if self._slice is not None:
-            self._slice.stop()
-
-    def _report(self, reporter: ProgressReporter) -> None:
-        while True:
-            self._say("progress", **reporter.message())
-            gevent.sleep(PROGRESS_SECONDS)
-
-    def _ship(self, run_dir: Path) -> None:
-        """Send the slice's files to a master on another machine, a piece at a time."""
-        for path in sorted(run_dir.iterdir()):
-            with path.open("rb") as file:
-                while piece := file.read(FILE_CHUNK_BYTES):
-                    self._say("file", name=path.name, data=piece)
-                    gevent.sleep(0)
+def main(arguments: Sequence[str] | None = None, options: WorkerOptions | None = None) -> int:
+    """Run one worker until its master is done; return the process's exit code."""
+    given = _parse(arguments)
+    logging.basicConfig(level=logging.WARNING)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the master tells us
+    if given.index >= 0 or given.with_parent:
+        _die_with_parent()
+    return serve(given.master_host, given.master_port, given.index, options or WorkerOptions(given.scratch))
 
 
-def _read_scenario(text: str) -> Any:
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-        file.write(text)
-        file.flush()
-        return load_scenario(Path(file.name))
+def serve(host: str, port: int, index: int, options: WorkerOptions) -> int:
+    """Join the master and take part until it says quit. Return 0, or ``MORE``."""
+    runner: Any = Environment(user_classes=[]).create_worker_runner(host, port)
+    side = WorkerSide(runner, SliceRun, options)
+    side.greet(index)
+    runner.greenlet.join()
+    side.leave()
+    return MORE if side.more else 0
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one worker until its master is done."""
+def serve_with_processes(host: str, port: int, processes: int, scratch: Path | None = None) -> None:
+    """Keep so many workers on this machine, each run in fresh processes, until the master needs no more.
+
+    Raise TidegateError when one of them fails.
+    """
+    command = [sys.executable, "-m", "harness.load.worker", "--master-host", host, "--master-port", str(port)]
+    command += ["--with-parent", *(["--scratch", str(scratch)] if scratch else [])]
+    wanted = [command] * processes
+    while wanted:
+        started = [subprocess.Popen(each, stdin=subprocess.DEVNULL) for each in wanted]
+        codes = [process.wait() for process in started]
+        if any(code not in (0, MORE) for code in codes):
+            raise TidegateError(f"a worker failed: exit codes {', '.join(map(str, codes))}")
+        wanted = [command] * codes.count(MORE)
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m harness.load.worker", description=__doc__)
     parser.add_argument("--master-host", default="127.0.0.1")
     parser.add_argument("--master-port", type=int, default=5557)
     parser.add_argument("--index", type=int, default=-1, help="the slice, when the master started us")
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the master tells us
-    if options.index >= 0:
-        _die_with_parent()
-    Worker(options.master_host, options.master_port, options.index).join()
+    parser.add_argument("--scratch", type=Path, help="where to write what is sent to the master afterwards")
+    parser.add_argument("--with-parent", action="store_true", help="end when the starting process does")
+    return parser.parse_args(arguments)
 
 
 def _die_with_parent() -> None:
@@ -133,4 +76,4 @@ def _die_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

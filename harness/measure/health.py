@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from harness.measure.histogram import LogHistogram
 from harness.measure.quantile import percentile
+from harness.measure.reception import Reception
 from harness.measure.record import Outcome
 from harness.measure.records import Records
-from harness.measure.summary import GeneratorHealth
-from harness.measure.worker_report import WorkerReport
+from harness.measure.summary import GeneratorHealth, WorkerClock
+from harness.measure.worker_report import MasterClock, WorkerReport
 
 
 def generator_health(
-    records: Records, reports: Sequence[WorkerReport], planned: int | None, workers_lost: int
+    records: Records,
+    reports: Sequence[WorkerReport],
+    planned: int | None,
+    workers_lost: int,
+    problems: Sequence[str] = (),
 ) -> GeneratorHealth:
     """Join the records and the workers' reports.
 
     ``planned`` is the plan's length; None: the larger of what the reports planned and the highest seq + 1.
     ``workers_lost`` is what the runner noticed; a worker with records and no report is lost as well.
+    ``problems`` is what it found wrong with the workers' files.
     """
     delays = np.sort(records.schedule_delay_seconds[records.was_sent])
     arrivals = _planned(records, reports) if planned is None else planned
@@ -46,7 +53,9 @@ def generator_health(
         reconnects=sum(report.reconnects for report in reports),
         cpu_share=tuple(report.cpu_seconds / max(report.elapsed_seconds, 1e-9) for report in reports),
         peak_rss_bytes=tuple(report.peak_rss_bytes for report in reports),
-        spoiled=(*_spoiled(reports), *(f"unreadable {name}" for name in records.unreadable)),
+        spoiled=(*problems, *_spoiled(reports), *(f"unreadable {name}" for name in records.unreadable)),
+        reception=_reception(reports),
+        clocks=tuple(_worker_clock(r.worker, r.master_clock) for r in reports if r.master_clock is not None),
     )
 
 
@@ -63,6 +72,23 @@ def _worst(reports: Sequence[WorkerReport], statistic: Callable[[LogHistogram], 
 def _clock_jump_seconds(report: WorkerReport) -> float:
     clock = report.clock
     return abs(clock.wall_minus_monotonic_end_ns - clock.wall_minus_monotonic_start_ns) / 1e9
+
+
+def _worker_clock(worker: int, clock: MasterClock) -> WorkerClock:
+    drift_ns, drift_ppm = clock.drift_ns, clock.drift_ppm
+    readings = [clock.start, *([clock.end] if clock.end is not None else [])]
+    return WorkerClock(
+        worker=worker,
+        offset_seconds=clock.start.offset_ns / 1e9,
+        uncertainty_seconds=max(reading.uncertainty_ns for reading in readings) / 1e9,
+        drift_seconds=math.nan if drift_ns is None else drift_ns / 1e9,
+        drift_ppm=math.nan if drift_ppm is None else drift_ppm,
+    )
+
+
+def _reception(reports: Iterable[WorkerReport]) -> Reception | None:
+    known = [report.reception for report in reports if report.reception is not None]
+    return sum(known, Reception()) if known else None
 
 
 def _spoiled(reports: Iterable[WorkerReport]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 _PRECISION_BITS = 6
 _SUB_BUCKETS = 1 << _PRECISION_BITS
 # Bucket of v: shift = bit_length − 7, index = 64·shift + (v >> shift). 63 bits of nanoseconds end at 3711.
-_BUCKETS = (63 - _PRECISION_BITS - 1) * _SUB_BUCKETS + 2 * _SUB_BUCKETS
+BUCKETS = (63 - _PRECISION_BITS - 1) * _SUB_BUCKETS + 2 * _SUB_BUCKETS
 
 RELATIVE_ERROR = 1 / (2 * _SUB_BUCKETS)
 """Largest |quantile − true order statistic| ÷ true value: half a bucket (0.78 %)."""
@@ -28,9 +28,17 @@ class LogHistogram:
     __slots__ = ("_counts", "count", "max_ns")
 
     def __init__(self) -> None:
-        self._counts = [0] * _BUCKETS
+        self._counts = [0] * BUCKETS
         self.count = 0
         self.max_ns = 0
+
+    @classmethod
+    def from_counts(cls, counts: NDArray[Any], max_ns: int) -> LogHistogram:
+        """Return a histogram with a count for each of the ``BUCKETS`` buckets."""
+        histogram = cls()
+        histogram._add_buckets(np.asarray(counts).astype(np.int64))
+        histogram.max_ns = max_ns
+        return histogram
 
     def add(self, value_ns: int) -> None:
         """Count one duration. Written for the load loop: a few hundred nanoseconds."""
@@ -49,13 +57,26 @@ class LogHistogram:
         if not len(values_ns):
             return
         values = np.maximum(np.asarray(values_ns, dtype=np.int64), 0)
-        self._add_buckets(np.bincount(_bucket_of(values), minlength=_BUCKETS))
+        self._add_buckets(np.bincount(_bucket_of(values), minlength=BUCKETS))
         self.max_ns = max(self.max_ns, int(values.max()))
 
     def merge(self, other: LogHistogram) -> None:
         """Add the other histogram's counts to this one."""
         self._add_buckets(np.asarray(other._counts))
         self.max_ns = max(self.max_ns, other.max_ns)
+
+    def add_counts(self, buckets: Sequence[int], counts: Sequence[int], max_ns: int) -> None:
+        """Add counts by bucket, as ``to_dict`` has them: cheap where few buckets are used."""
+        mine = self._counts
+        for index, count in zip(buckets, counts, strict=True):
+            mine[index] += count
+        self.count += sum(counts)
+        self.max_ns = max(self.max_ns, max_ns)
+
+    def since(self, earlier: LogHistogram) -> LogHistogram:
+        """Return what was counted after ``earlier``, an older state of this; the maximum is that of all."""
+        new = np.asarray(self._counts, dtype=np.int64) - np.asarray(earlier._counts, dtype=np.int64)
+        return LogHistogram.from_counts(new, self.max_ns if new.any() else 0)
 
     def quantile(self, q: float) -> float:
         """Return the nearest-rank q-quantile in seconds (q in 0..1); nan when nothing was counted."""

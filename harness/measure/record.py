@@ -24,12 +24,20 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"  # still open, or not yet due, when the run was stopped
 
 
+OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)
+"""Columns of outcomes hold indexes into this tuple."""
+
+
 class TokenSource(StrEnum):
     """Where ``output_tokens`` comes from."""
 
     USAGE = "usage"  # the server's usage object
     CHUNKS = "chunks"  # counted content chunks: a lower bound when a chunk holds several tokens
     NONE = "none"
+
+
+TOKEN_SOURCES: tuple[TokenSource, ...] = tuple(TokenSource)
+"""Columns of token sources hold indexes into this tuple."""
 
 
 @dataclass(slots=True)
@@ -70,6 +78,7 @@ class RequestRecord:
 
 
 _INSTANT = pa.int64()
+_WORD = pa.dictionary(pa.int32(), pa.string())  # few distinct values: written as numbers, read as text
 SCHEMA = pa.schema(
     [
         pa.field("seq", pa.int64(), nullable=False),
@@ -78,7 +87,7 @@ SCHEMA = pa.schema(
         pa.field("trace_id", pa.string(), nullable=False),
         pa.field("sampled", pa.bool_(), nullable=False),
         pa.field("intended_ns", _INSTANT, nullable=False),
-        pa.field("outcome", pa.string(), nullable=False),
+        pa.field("outcome", _WORD, nullable=False),
         pa.field("end_ns", _INSTANT, nullable=False),
         pa.field("sent_ns", _INSTANT),
         pa.field("connected_ns", _INSTANT),
@@ -86,14 +95,14 @@ SCHEMA = pa.schema(
         pa.field("first_token_ns", _INSTANT),
         pa.field("last_token_ns", _INSTANT),
         pa.field("http_status", pa.int16()),
-        pa.field("error_type", pa.string()),
+        pa.field("error_type", _WORD),
         pa.field("input_tokens", pa.int32(), nullable=False),
         pa.field("output_tokens", pa.int32(), nullable=False),
         pa.field("max_tokens", pa.int32(), nullable=False),
-        pa.field("token_source", pa.string(), nullable=False),
+        pa.field("token_source", _WORD, nullable=False),
         pa.field("chunks", pa.int32(), nullable=False),
         pa.field("max_gap_ns", _INSTANT, nullable=False),
-        pa.field("finish_reason", pa.string()),
+        pa.field("finish_reason", _WORD),
         pa.field("cached_tokens", pa.int32()),
         pa.field("bytes_received", pa.int64(), nullable=False),
         pa.field("reconnects", pa.uint8(), nullable=False),

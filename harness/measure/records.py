@@ -13,11 +13,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from harness.measure import timings
-from harness.measure.record import SCHEMA, Outcome
+from harness.measure.record import OUTCOMES, SCHEMA, Outcome
 from harness.measure.timings import MISSING, Instants, Mask, Seconds
-
-OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)
-"""``Records.outcome`` holds indexes into this tuple."""
 
 _OUTCOME_CODE = {str(outcome): code for code, outcome in enumerate(OUTCOMES)}
 _INTEGER_COLUMNS = (
@@ -25,13 +22,16 @@ _INTEGER_COLUMNS = (
     *("http_status", "input_tokens", "output_tokens", "max_tokens", "chunks", "max_gap_ns", "reconnects"),
 )
 
+_READ = pa.schema([SCHEMA.field(name) for name in (*_INTEGER_COLUMNS, "outcome", "token_source", "trace_id")])
+
 
 @dataclass(frozen=True, slots=True)
 class Records:
     """One entry per record in every column, sorted by seq (the order of the due times).
 
-    Missing instants are −1, and so is a missing ``http_status``. ``unreadable`` names files that could not be
-    read (a worker that was killed leaves one): their records are lost.
+    ``outcome`` holds indexes into ``OUTCOMES``. Missing instants are −1, and so is a missing ``http_status``.
+    ``unreadable`` names files that could not be read (a worker that was killed leaves one): their records are
+    lost.
     """
 
     seq: NDArray[np.int64]
@@ -131,11 +131,10 @@ class Records:
 def read_records(run_dir: Path) -> Records:
     """Read every ``records-*.parquet`` of a run's folder, sorted by seq."""
     tables, unreadable = [], []
-    columns = [*_INTEGER_COLUMNS, "outcome", "token_source", "trace_id"]
     for path in sorted(run_dir.glob("records-*.parquet")):
         try:
-            tables.append(pq.read_table(path, columns=columns))
-        except (pa.ArrowInvalid, OSError) as error:
+            tables.append(pq.read_table(path, columns=_READ.names).cast(_READ))
+        except (ValueError, pa.ArrowException, OSError) as error:  # cut off, or not records at all
             unreadable.append(f"{path.name}: {error}")
     return from_tables(tables, tuple(unreadable))
 

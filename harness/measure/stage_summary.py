@@ -9,8 +9,8 @@ import numpy as np
 from harness.measure.attainment import latency_of
 from harness.measure.histogram import LogHistogram
 from harness.measure.latency import summarize_gaps, summarize_latency
-from harness.measure.record import Outcome
-from harness.measure.records import OUTCOMES, Records
+from harness.measure.record import OUTCOMES, Outcome
+from harness.measure.records import Records
 from harness.measure.stages import Window, strata
 from harness.measure.summary import LatencySummary, StageSummary
 from harness.measure.timings import MISSING, Mask

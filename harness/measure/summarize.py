@@ -10,6 +10,7 @@ from harness.measure.flash_sale import flash_sale
 from harness.measure.health import generator_health
 from harness.measure.heatmap import build_heatmap
 from harness.measure.histogram import LogHistogram
+from harness.measure.open_streams import MachineReport, open_streams
 from harness.measure.reconcile import ServerCounts, reconcile
 from harness.measure.record import Outcome
 from harness.measure.records import Records
@@ -37,14 +38,17 @@ def summarize(
     workers_lost: int = 0,
     capacity: Capacity | None = None,
     aborted: bool = False,
+    problems: Sequence[str] = (),
+    machine: MachineReport | None = None,
 ) -> Summary:
     """Return the run's summary.
 
     ``scenario`` and ``objectives`` hold absolute rates only. ``planned`` is the plan's length (None: guessed
     from the reports and the highest seq). In an aborted run cancelled requests are nobody's failure and are
-    left out; in any other run they are failures.
+    left out, and so are those that a closed loop's users left open at its end; in any other run they are
+    failures. ``problems`` says what else the run's driver found missing.
     """
-    offered = offered_records(records, aborted)
+    offered = offered_records(records, aborted or scenario.loop == "closed")
     windows = stage_windows(scenario)
     load = whole_window(windows)
     good = meets_all(offered, objectives, [window.name for window in windows])
@@ -54,20 +58,21 @@ def summarize(
         scenario=scenario.name,
         whole=_whole(scenario, offered, good, worker_reports),
         stages=_stages(scenario, offered, good, worker_reports),
-        generator=generator_health(records, worker_reports, planned, workers_lost),
+        generator=generator_health(records, worker_reports, planned, workers_lost, problems),
         series=series,
         heatmap=build_heatmap(offered, len(series.t)),
         spike=_spike(scenario, offered, good, objectives),
         capacity=capacity,
         reconciliation=None if server_counts is None else reconcile(records, server_counts),
+        open_streams=open_streams(records, worker_reports, machine),
         aborted=aborted,
         environment=dict(environment),
     )
 
 
-def offered_records(records: Records, aborted: bool) -> Records:
+def offered_records(records: Records, without_cancelled: bool) -> Records:
     """Return the records that count as offered."""
-    return records.pick(~records.ended_as(Outcome.CANCELLED)) if aborted else records
+    return records.pick(~records.ended_as(Outcome.CANCELLED)) if without_cancelled else records
 
 
 def merged_gaps(histograms: Iterable[LogHistogram]) -> LogHistogram:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.measure import codec
+from harness.measure.reception import Reception
 
 SCHEMA_VERSION = 1
 
@@ -69,6 +70,21 @@ class StageSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerClock:
+    """A worker's wall clock against the master's: worker − master before the load, its change until after.
+
+    The truth lies within ± ``uncertainty_seconds``, the wider one of both comparisons. Drift is nan where
+    they were compared once.
+    """
+
+    worker: int
+    offset_seconds: float
+    uncertainty_seconds: float
+    drift_seconds: float
+    drift_ppm: float
+
+
+@dataclass(frozen=True, slots=True)
 class GeneratorHealth:
     """How well the generator itself did.
 
@@ -96,6 +112,8 @@ class GeneratorHealth:
     cpu_share: tuple[float, ...]
     peak_rss_bytes: tuple[int, ...]
     spoiled: tuple[str, ...]
+    clocks: tuple[WorkerClock, ...] = ()
+    reception: Reception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +214,36 @@ class Reconciliation:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerPeak:
+    """One worker when most of its streams were open. ``proportional_bytes``: None where it cannot be read."""
+
+    worker: int
+    in_flight: int
+    resident_before_bytes: int
+    resident_bytes: int
+    proportional_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStreams:
+    """What holding the streams took; see ``open_streams``. nan: not known, or too few streams to tell.
+
+    ``peak`` adds up the workers' peaks. ``all_open_seconds`` is from the first connect to the last first
+    token. ``kernel_bytes_per_stream`` counts what the master's machine holds of each: both ends of a
+    connection to a target on it. ``taken_bytes`` is all that the run took from the machine's free memory.
+    """
+
+    peak: int
+    workers: tuple[WorkerPeak, ...]
+    all_open_seconds: float
+    client_bytes_per_stream: float
+    kernel_bytes_per_stream: float
+    target_bytes_per_stream: float
+    target_open: int | None
+    taken_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """Everything that verdict and report need beside the raw records."""
 
@@ -209,6 +257,7 @@ class Summary:
     spike: FlashSale | None = None
     capacity: Capacity | None = None
     reconciliation: Reconciliation | None = None
+    open_streams: OpenStreams | None = None
     aborted: bool = False
     environment: dict[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.measure.histogram import LogHistogram
+from harness.measure.reception import Reception
 
 SCHEMA_VERSION = 1
 
@@ -21,10 +22,57 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockReading:
+    """This worker's wall clock against the master's, in nanoseconds.
+
+    ``at_ns`` is when it was read, on the worker's clock; ``offset_ns`` is the worker's minus the master's,
+    and the truth lies within ± ``uncertainty_ns`` (half of the round trip's delay).
+    """
+
+    at_ns: int
+    offset_ns: int
+    uncertainty_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class MasterClock:
+    """The comparisons before and after the load; ``end`` is None where the master no longer answered."""
+
+    start: ClockReading
+    end: ClockReading | None = None
+
+    @property
+    def drift_ns(self) -> int | None:
+        """By how much the offset changed over the run; None when it was compared once."""
+        return None if self.end is None else self.end.offset_ns - self.start.offset_ns
+
+    @property
+    def drift_ppm(self) -> float | None:
+        """The same in microseconds per second of the run."""
+        if self.end is None or self.end.at_ns <= self.start.at_ns:
+            return None
+        return (self.end.offset_ns - self.start.offset_ns) / (self.end.at_ns - self.start.at_ns) * 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """This worker when most of its streams were open: how many, and its memory then and before the load.
+
+    ``proportional_bytes`` counts pages that several processes hold in part; None where it cannot be read.
+    """
+
+    in_flight: int
+    resident_before_bytes: int
+    resident_bytes: int
+    proportional_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerReport:
     """A worker's counts and health.
 
-    ``start_wall_ns`` is the wall-clock time of the run's zero. ``planned`` counts the arrivals of its slice,
+    ``start_wall_ns`` is the wall-clock time of the run's zero, on the master's clock. ``master_clock`` is
+    None where there was no other clock to compare with. ``planned`` counts the arrivals of its slice,
     ``recorded`` the records that it wrote, ``sent`` those that went out. ``itl`` holds one histogram per
     stage (index = stage; may be shorter when late stages had no gaps). ``spoiled`` names what broke inside
     the worker; any entry makes the run INVALID.
@@ -43,6 +91,9 @@ class WorkerReport:
     peak_rss_bytes: int
     reconnects: int = 0
     spoiled: tuple[str, ...] = field(default=())
+    master_clock: MasterClock | None = None
+    peak: Peak | None = None
+    reception: Reception | None = None
 
     def write(self, run_dir: Path) -> Path:
         """Write ``worker-<k>.json`` into the run's folder and return its path."""
@@ -70,6 +121,9 @@ class WorkerReport:
             "peak_rss_bytes": self.peak_rss_bytes,
             "reconnects": self.reconnects,
             "spoiled": list(self.spoiled),
+            "master_clock": None if self.master_clock is None else asdict(self.master_clock),
+            "peak": None if self.peak is None else asdict(self.peak),
+            "reception": None if self.reception is None else asdict(self.reception),
         }
 
     @classmethod
@@ -84,7 +138,17 @@ class WorkerReport:
         fields["itl"] = tuple(map(LogHistogram.from_dict, data["itl"]))
         fields["clock"] = Clock(**data["clock"])
         fields["spoiled"] = tuple(data["spoiled"])
+        fields["master_clock"] = _read_master_clock(data.get("master_clock"))
+        fields["reception"] = None if data.get("reception") is None else Reception(**data["reception"])
+        fields["peak"] = None if data.get("peak") is None else Peak(**data["peak"])
         return cls(**fields)
+
+
+def _read_master_clock(data: dict[str, Any] | None) -> MasterClock | None:
+    if data is None:
+        return None
+    end = None if data["end"] is None else ClockReading(**data["end"])
+    return MasterClock(ClockReading(**data["start"]), end)
 
 
 def read_worker_reports(run_dir: Path) -> tuple[WorkerReport, ...]:

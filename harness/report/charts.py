@@ -11,6 +11,7 @@ from typing import Any
 from harness.measure.summary import TimeSeries
 from harness.report import words
 from harness.report.bins import bin_seconds, middles, rates
+from harness.report.closed_loop import is_closed
 from harness.report.health import lateness_limits_seconds
 from harness.report.run_folder import Report
 from harness.report.traces import Trace, flat, infinite, line, log_seconds, log_top, plain, rate_line
@@ -209,7 +210,9 @@ def _generator(report: Report) -> Chart:
     series, health = report.summary.series, report.summary.generator
     ends = (series.t[0], report.duration_seconds)
     lag = health.loop_lag_p99_seconds
-    traces = [line(series, series.schedule_delay_p99, "schedule delay p99", colour="sent", width=2)]
+    traces = []
+    if not is_closed(report):
+        traces.append(line(series, series.schedule_delay_p99, "schedule delay p99", colour="sent", width=2))
     if math.isfinite(lag):
         traces.append(flat(ends, lag, "loop lag p99, whole run", "var(--completed)", "dot"))
     limit = lateness_limits_seconds(report)[0]
@@ -217,8 +220,9 @@ def _generator(report: Report) -> Chart:
     values = [*series.schedule_delay_p99, lag, limit]
     return Chart(
         "generator",
-        "The generator itself: how late it sent",
-        "Schedule delay is send − due. It must stay far below what is measured, or the run is INVALID.",
+        "The generator itself: how late it was",
+        "Schedule delay is send − due, loop lag how late the generator came round to what was due. Both must "
+        "stay far below what is measured, or the run is INVALID.",
         tuple(traces),
         {"yaxis": log_seconds(values, log_top([values]))},
         is_evidence=True,

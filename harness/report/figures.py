@@ -6,6 +6,7 @@ import math
 
 from harness.measure.summary import FlashSale, LatencySummary
 from harness.report import units, words
+from harness.report.closed_loop import is_closed
 from harness.report.markup import Html, card, el
 from harness.report.run_folder import Report
 
@@ -25,7 +26,11 @@ def key_figures(report: Report) -> Html:
     met = f"{units.share(whole.attainment)} of offered met every latency objective"
     cards = [
         *_capacity(report),
-        card("Offered", units.rate(whole.offered_rate), _offered_detail(report)),
+        card(
+            "Asked" if is_closed(report) else "Offered",
+            units.rate(whole.offered_rate),
+            _offered_detail(report),
+        ),
         card("Goodput", measured(units.rate(whole.goodput), report), met if report.is_valid else ""),
         _latency_card("TTFT p50", "p50", report),
         _latency_card("TTFT p99", "p99", report),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.measure.summary import Reconciliation
+from harness.measure.reception import Reception
+from harness.measure.summary import OpenStreams, Reconciliation, WorkerClock
 from harness.report import units, words
+from harness.report.closed_loop import is_closed
 from harness.report.markup import Html, cell, el, table
 from harness.report.run_folder import Report
 from harness.verdict.validity import default_lateness_limit_seconds
+
+_CLOCKS_SHOWN = 8
 
 
 def generator(report: Report) -> Html:
@@ -20,12 +25,25 @@ def generator(report: Report) -> Html:
     limits = lateness_limits_seconds(report)
     lost = f"{units.plural(health.workers_lost, 'worker')} lost"
     rows = (
-        ("Schedule delay (send − due)", _judged(*delay, health.schedule_delay_max_seconds, limits[0])),
+        (
+            ("Schedule delay", "none: users ask when they are answered, not by a schedule")
+            if is_closed(report)
+            else (
+                "Schedule delay (send − due)",
+                _judged(*delay, health.schedule_delay_max_seconds, limits[0]),
+            )
+        ),
         ("Event-loop lag, worst worker", _judged(*lag, health.loop_lag_max_seconds, limits[1])),
-        ("Planned, sent", f"{units.count(health.planned)}, {units.count(health.sent)}"),
+        (
+            "Asked, sent" if is_closed(report) else "Planned, sent",
+            f"{units.count(health.planned)}, {units.count(health.sent)}",
+        ),
         ("Dropped (never sent)", f"{health.dropped:,} ({units.share(health.dropped_share)})"),
         ("Records lost, doubled", f"{health.lost_records:,}, {health.duplicate_records:,}"),
         ("Clock jump", units.seconds(health.clock_jump_seconds)),
+        *_clock_rows(health.clocks),
+        *_reception_rows(health.reception),
+        *_stream_rows(report.summary.open_streams),
         ("Connections replaced", units.count(health.reconnects)),
         ("Workers", f"{health.workers:,}, {lost}"),
         ("Processor per worker", ", ".join(f"{share * 100:.0f} % of a core" for share in health.cpu_share)),
@@ -84,6 +102,75 @@ def _judged(p50: float, p99: float, top: float, limit: float) -> Html:
     spread = f"p50 {units.seconds(p50)}, p99 {units.seconds(p99)}, max {units.seconds(top)} "
     allowed = f"limit of p99: {units.exact_seconds(limit)}"
     return el("span", spread, el("span", word, class_=f"pill {kind}"), el("small", allowed))
+
+
+def _reception_rows(reception: Reception | None) -> list[tuple[str, str]]:
+    """Tell whose clock the tokens' times are of, and how many share one."""
+    if reception is None or not reception.reads:
+        return []
+    stamped, shared = reception.stamped_share, reception.shared_share
+    rows = [
+        (
+            "Times of arrival",
+            f"the kernel’s for {units.share(stamped)} of {units.count(reception.reads)} reads",
+        )
+    ]
+    if not math.isnan(shared):
+        rows.append(
+            ("Reads with several tokens", f"{units.share(shared)}; such tokens share the last one’s time")
+        )
+    return rows
+
+
+def _stream_rows(streams: OpenStreams | None) -> list[tuple[str, str]]:
+    """Tell what holding the streams took; what is not known has no row."""
+    if streams is None:
+        return []
+    rows = [
+        ("Open at once", _open_at_once(streams)),
+        ("All open within", _known(streams.all_open_seconds, units.seconds)),
+        ("Memory a stream, workers", _known(streams.client_bytes_per_stream, units.small_size)),
+        ("Memory a stream, kernel here", _known(streams.kernel_bytes_per_stream, units.small_size)),
+        ("Memory a stream, target", _known(streams.target_bytes_per_stream, units.small_size)),
+        ("Memory taken, all in", _known(streams.taken_bytes, units.size)),
+    ]
+    return [(name, text) for name, text in rows if text]
+
+
+def _open_at_once(streams: OpenStreams) -> str:
+    """Tell how many streams were open: by the workers' counts, and by the target's own."""
+    open_each = [worker.in_flight for worker in streams.workers]
+    each = "" if len(open_each) == 1 else f" ({min(open_each):,} to {max(open_each):,} a worker)"
+    told = "" if streams.target_open is None else f"; the target counts {streams.target_open:,}"
+    return f"{streams.peak:,}{each}{told}"
+
+
+def _known(value: float, show: Callable[[float], str]) -> str:
+    return "" if math.isnan(value) else show(value)
+
+
+def _clock_rows(clocks: Sequence[WorkerClock]) -> list[tuple[str, str]]:
+    """Tell each worker's clock, or of many only those that are worst known or moved the most."""
+    shown = list(clocks)
+    if len(clocks) > _CLOCKS_SHOWN:
+        worst = (
+            max(clocks, key=lambda clock: clock.uncertainty_seconds),
+            max(clocks, key=lambda clock: abs(clock.drift_seconds)),
+        )
+        shown = list(dict.fromkeys(worst))
+    return [(f"Clock of worker {clock.worker} − master’s", _clock(clock)) for clock in shown]
+
+
+def _clock(clock: WorkerClock) -> str:
+    """Tell a worker's clock: its offset, how well that is known, and how it changed over the run."""
+    sign = "+" if clock.offset_seconds >= 0 else "−"
+    text = f"{sign}{units.seconds(abs(clock.offset_seconds))} ± {units.seconds(clock.uncertainty_seconds)}"
+    if math.isnan(clock.drift_ppm):
+        return f"{text}, compared once"
+    drift = abs(clock.drift_seconds)
+    if drift <= 2 * clock.uncertainty_seconds:
+        return f"{text}, no drift that could be told from that"
+    return f"{text}, drifted by {units.seconds(drift)} ({abs(clock.drift_ppm):.0f} ppm)"
 
 
 def _facts(rows: Iterator[tuple[str, Any]] | tuple[tuple[str, Any], ...] | Any, label: str) -> Html:

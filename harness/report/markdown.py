@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.report import headline, units, words
+from harness.report.closed_loop import NOTE, is_closed
 from harness.report.run_folder import Report
 from harness.verdict.model import ObjectiveResult
 
@@ -36,6 +37,8 @@ def markdown(report: Report) -> str:
     lines += [escape(headline.sentence(report)), ""]
     if more := headline.more_reasons(report):
         lines += [*(f"- {escape(reason)}" for reason in more), ""]
+    if is_closed(report):
+        lines += [escape(NOTE), ""]
     lines += [*_objectives(report), *_figures(report), *_spike(report), *_whereabouts(report)]
     return "\n".join(lines) + "\n"
 
@@ -81,7 +84,10 @@ def _figures(report: Report) -> list[str]:
     whole, capacity = report.summary.whole, report.summary.capacity
     ttft = whole.latencies["ttft"]
     pairs = [
-        ("Offered", f"{units.plural(whole.offered, 'request')}, {units.rate(whole.offered_rate)}"),
+        (
+            "Asked" if is_closed(report) else "Offered",
+            f"{units.plural(whole.offered, 'request')}, {units.rate(whole.offered_rate)}",
+        ),
         (
             "Goodput",
             _valid(f"{units.rate(whole.goodput)} ({units.share(whole.attainment)} of offered)", report),
@@ -114,7 +120,9 @@ def _spike(report: Report) -> list[str]:
 
 def _whereabouts(report: Report) -> list[str]:
     target = report.scenario.target
-    parts = [f"run {report.run_id}", target.url, target.model, f"exit code {report.verdict.exit_code}"]
+    protocol = words.PROTOCOLS[target.protocol]
+    exit_code = f"exit code {report.verdict.exit_code}"
+    parts = [f"run {report.run_id}", target.url, protocol, target.model, exit_code]
     return [f"<sub>{escape(' · '.join(part for part in parts if part))}</sub>"]
 
 

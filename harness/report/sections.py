@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from harness.measure.summary import LatencySummary, StageSummary
 from harness.report import headline, units, words
+from harness.report.closed_loop import NOTE, is_closed
 from harness.report.figures import measured
 from harness.report.gauge import gauge
 from harness.report.markup import Html, cell, el, table
@@ -23,6 +24,7 @@ def masthead(report: Report) -> Html:
     started = report.started.strftime("%Y-%m-%d %H:%M:%S UTC") if report.started else None
     facts = (
         ("Target", target.url),
+        ("Protocol", words.PROTOCOLS[target.protocol]),
         ("Model", target.model),
         ("Started", started),
         ("Length", units.seconds(report.duration_seconds)),
@@ -30,6 +32,7 @@ def masthead(report: Report) -> Html:
     )
     shown = [el("div", el("dt", name), el("dd", value)) for name, value in facts if value]
     lead = [el("p", report.scenario.description, class_="lead")] if report.scenario.description else []
+    lead += [el("p", NOTE, class_="note")] if is_closed(report) else []
     return el(
         "header",
         el("div", "tidegate load test", class_="brand"),

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from harness.measure.summary import FlashSale
 from harness.report import headline, units, words
+from harness.report.closed_loop import NOTE, is_closed
 from harness.report.live import LiveView, Progress
 from harness.report.run_folder import Report
 from harness.verdict.model import ObjectiveResult
@@ -34,6 +35,8 @@ def print_verdict(report: Report, console: Console | None = None) -> None:
     console.print(Text(headline.sentence(report)))
     for reason in headline.more_reasons(report):
         console.print(Text(f"  • {reason}"))
+    if is_closed(report):
+        console.print(Text(NOTE, style="dim"))
     console.print()
     if report.verdict.results:
         console.print(_objectives(report))

@@ -78,6 +78,13 @@ def size(value: float | None) -> str:
     return f"{value:.1f} GiB"
 
 
+def small_size(value: float | None) -> str:
+    """Show the bytes of one thing of many, with the digit that many of them make weigh: ``2.3 KiB``."""
+    if value is None or math.isnan(value):
+        return ABSENT
+    return f"{value:.0f} B" if abs(value) < 1024 else f"{value / 1024:.1f} KiB"
+
+
 def exact_seconds(value: float) -> str:
     """Show a limit that a person wrote, without rounding it to three digits: ``250 ms``, ``1.25 s``."""
     if value < 1:

@@ -24,6 +24,8 @@ METRIC_NAMES = {
 
 _SHARES = {"error_share", "shed_share", "attainment"}
 
+PROTOCOLS = {"http": "HTTP, OpenAI's API", "vllm-grpc": "gRPC, vLLM's engine service"}
+
 SYMBOLS = {"PASS": "✓", "FAIL": "✗", "INCONCLUSIVE": "?", "INVALID": "⊘", "ABORTED": "■"}
 """A sign for each verdict, so that it never depends on colour alone."""
 

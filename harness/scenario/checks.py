@@ -13,6 +13,7 @@ from harness.scenario.metrics import SPIKE_METRICS
 from harness.scenario.units import parse_rate
 
 Path = tuple[str | int, ...]
+GRPC = "vllm-grpc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ def dotted(path: Path) -> str:
 
 def cross_problems(data: dict[str, Any]) -> Iterator[Problem]:
     """Yield what is wrong between parts that are each well formed."""
+    if isinstance(data.get("target"), dict):
+        yield from target_problems(data["target"])
     stages = _mappings(data.get("stages"))
     names = [stage["name"] for _, stage in stages if isinstance(stage.get("name"), str)]
     yield from _duplicates(stages, "stages")
@@ -47,8 +50,40 @@ def cross_problems(data: dict[str, Any]) -> Iterator[Problem]:
     if isinstance(data.get("workload"), dict):
         yield from _trace_length_problems(data["workload"], [stage for _, stage in stages])
         yield from _prefix_problems(data["workload"])
-    if stages and all(_is_silent(stage) for _, stage in stages):
+    if stages and data.get("loop") != "closed" and all(_is_silent(stage) for _, stage in stages):
         yield Problem(("stages",), "stages that send nothing", "at least one stage with a rate above zero")
+
+
+def with_protocol(target: dict[str, Any]) -> dict[str, Any]:
+    """Add what follows: the protocol from the URL's scheme, the API from the protocol."""
+    added = dict(target)
+    if _is_grpc_url(target.get("url")):
+        added.setdefault("protocol", GRPC)
+    if added.get("protocol") == GRPC:
+        added.setdefault("api", "completions")
+    return added
+
+
+def target_problems(target: dict[str, Any]) -> Iterator[Problem]:
+    """Yield what does not fit together in ``target``."""
+    url, full = target.get("url"), with_protocol(target)
+    grpc = full.get("protocol") == GRPC
+    if grpc and isinstance(url, str) and not _is_grpc_url(url):
+        allowed = "a gRPC URL beside protocol: vllm-grpc, such as grpc://127.0.0.1:50051"
+        yield Problem(("target", "url"), repr(url), allowed)
+    if _is_grpc_url(url) and full.get("protocol") == "http":
+        yield Problem(("target", "protocol"), "'http'", f"{GRPC}, or no protocol, beside a gRPC URL")
+    if grpc and full.get("api") == "chat":
+        allowed = f"completions, or no api: protocol {GRPC} takes the prompt itself, without a chat template"
+        yield Problem(("target", "api"), "'chat'", allowed)
+    if not grpc and target.get("streams_per_channel") is not None:
+        allowed = f"only beside protocol: {GRPC}: an HTTP/1.1 connection carries one request at a time"
+        yield Problem(("target", "streams_per_channel"), str(target["streams_per_channel"]), allowed)
+    if grpc and target.get("source_addresses") is not None:
+        given = str(target["source_addresses"])
+        yield Problem(("target", "source_addresses"), given, "none beside gRPC: its channels are few")
+    if grpc and target.get("connection") == "close":
+        yield Problem(("target", "connection"), "'close'", "keep_alive beside gRPC: requests share channels")
 
 
 def unknown_stages(given: Any, names: list[str], path: Path) -> Iterator[Problem]:
@@ -56,6 +91,10 @@ def unknown_stages(given: Any, names: list[str], path: Path) -> Iterator[Problem
     for index, stage in enumerate(given if isinstance(given, list | tuple) else ()):
         if isinstance(stage, str) and stage not in names:
             yield Problem((*path, index), repr(stage), f"a stage of this scenario ({', '.join(names)})")
+
+
+def _is_grpc_url(url: Any) -> bool:
+    return isinstance(url, str) and url.strip().lower().startswith(("grpc://", "grpcs://"))
 
 
 def _mappings(given: Any) -> list[tuple[int, dict[str, Any]]]:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from pydantic import WithJsonSchema as Schema
 from pydantic_core import Url as ParsedUrl
 
-from harness.scenario import units
+from harness.scenario import source_addresses, units
 from harness.scenario.units import Rate
 
 
@@ -70,19 +70,37 @@ def _path(given: Any, info: ValidationInfo) -> Path:
     raise ValueError("the path of a file")
 
 
-_URL_ALLOWED = "an http or https URL without user, password or query, such as http://127.0.0.1:8000"
+_URL_ALLOWED = (
+    "an http or https URL without user, password or query, such as http://127.0.0.1:8000, or a grpc or grpcs "
+    "URL of host and port, such as grpc://127.0.0.1:50051"
+)
+_PAGE_ALLOWED = "an http or https URL without user and password, such as http://127.0.0.1:8000/metrics"
 
 
 def _url(given: Any) -> str:
     """Accept a base URL, with or without ``/v1`` (the OpenAI clients write it), and keep it without."""
+    url = _parsed(given, _URL_ALLOWED)
+    if url.query or url.scheme not in ("http", "https", "grpc", "grpcs"):
+        raise ValueError(_URL_ALLOWED)
+    if url.scheme.startswith("grpc") and (url.port is None or (url.path or "/") != "/"):
+        raise ValueError(_URL_ALLOWED)  # there is no usual port, and the service gives the path
+    return str(given).strip().rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def _page_url(given: Any) -> str:
+    if _parsed(given, _PAGE_ALLOWED).scheme not in ("http", "https"):
+        raise ValueError(_PAGE_ALLOWED)
+    return str(given).strip()
+
+
+def _parsed(given: Any, allowed: str) -> ParsedUrl:
     try:
         url = ParsedUrl(given)
     except (ValueError, TypeError):
-        raise ValueError(_URL_ALLOWED) from None
-    extras = (url.username, url.password, url.query, url.fragment)
-    if url.scheme not in ("http", "https") or any(extras) or url.port == 0 or " " in given:
-        raise ValueError(_URL_ALLOWED)
-    return str(given).strip().rstrip("/").removesuffix("/v1").rstrip("/")
+        raise ValueError(allowed) from None
+    if any((url.username, url.password, url.fragment)) or not url.host or url.port == 0 or " " in given:
+        raise ValueError(allowed)
+    return url
 
 
 def _share(given: Any) -> float:
@@ -146,7 +164,29 @@ FilePath = Annotated[
 ]
 
 Url = Annotated[
-    str, BeforeValidator(_url), Schema({"type": "string", "format": "uri", "pattern": "^https?://"})
+    str,
+    BeforeValidator(_url),
+    Schema({"type": "string", "format": "uri", "pattern": "^(https?|grpcs?)://"}),
+]
+
+PageUrl = Annotated[
+    str,
+    BeforeValidator(_page_url),
+    Schema({"type": "string", "format": "uri", "pattern": "^https?://"}),
+]
+
+SourceAddresses = Annotated[
+    tuple[str, ...],
+    BeforeValidator(source_addresses.read),
+    Schema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
+            ],
+            "description": source_addresses.ALLOWED,
+        }
+    ),
 ]
 
 SLUG_PATTERN = r"^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"

@@ -10,13 +10,13 @@ import yaml
 from pydantic import ValidationError
 
 from harness.errors import UsageError
-from harness.scenario.checks import cross_problems
+from harness.scenario.checks import cross_problems, with_protocol
 from harness.scenario.document import Document, read_document
 from harness.scenario.fields import from_file_context
 from harness.scenario.file_checks import file_mistakes, missing_files
 from harness.scenario.metrics import parse_threshold, write_threshold
 from harness.scenario.mistakes import problems_of
-from harness.scenario.model import Decay, Ramp, Scenario, Slo, Stage
+from harness.scenario.model import Decay, Ramp, Scenario, Slo, Stage, Target
 from harness.scenario.objective import all_slos
 from harness.scenario.units import Rate
 
@@ -46,6 +46,25 @@ def load_scenario(path: Path, *, trace: Path | None = None, check_files: bool = 
         ordered = tuple(sorted(mistakes, key=lambda mistake: (mistake.file != path, mistake.line or 0)))
         raise UsageError(f"{path}: {len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}", ordered)
     return scenario.model_copy(update={"slos": tuple(_with_sources(scenario, document))})
+
+
+def aim(scenario: Scenario, url: str | None, model: str | None = None) -> Scenario:
+    """Return the scenario with the command line's URL, whose scheme names the protocol, and its model.
+
+    Raises UsageError when the URL is none, or one of another protocol than the scenario insists on.
+    """
+    given = {"url": url, "model": model}
+    target = scenario.target.model_dump(exclude_none=True) | {
+        key: value for key, value in given.items() if value
+    }
+    if target["protocol"] == "http":
+        follows = with_protocol({"url": url})  # a grpc URL brings its own protocol and API
+        target |= {key: follows[key] for key in ("protocol", "api") if key in follows}
+    try:
+        return scenario.model_copy(update={"target": Target.model_validate(target)})
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(f"the target is not usable: {reason}") from None
 
 
 def needs_capacity(scenario: Scenario) -> bool:

@@ -15,10 +15,12 @@ from harness.scenario import checks
 from harness.scenario.fields import (
     DurationSeconds,
     FilePath,
+    PageUrl,
     PositiveSeconds,
     RateField,
     Share,
     Slug,
+    SourceAddresses,
     Speed,
     Strict,
     Url,
@@ -49,10 +51,19 @@ __all__ = [
 ]
 
 
+DEFAULT_STREAMS_PER_CHANNEL = 100
+"""What HTTP/2 servers usually allow, and what its specification recommends as the least."""
+
+
 class Target(Strict):
-    """The server under test. ``url`` is its base without ``/v1``; None until the command line gives one."""
+    """The server under test. ``url`` is its base without ``/v1``; None until the command line gives one.
+
+    The protocol follows from the URL's scheme, and ``api`` from the protocol, where they are not given.
+    """
 
     url: Url | None = None
+    protocol: Literal["http", "vllm-grpc"] = "http"
+    """``vllm-grpc``: vLLM's engine service. It takes text or token ids and returns token ids."""
     api: Literal["chat", "completions"] = "chat"
     model: Annotated[str, Field(min_length=1)] | None = None
     api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
@@ -67,6 +78,26 @@ class Target(Strict):
     ignore_eos: bool = False
     verify_tls: bool = True
     ca_file: FilePath | None = None
+    streams_per_channel: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """gRPC: how many requests share a connection at once; None: 100. One more opens another connection."""
+    source_addresses: SourceAddresses | None = None
+    """Where connections go out from, in turn: one address has some 28,000 ports. None: the system chooses."""
+    connection: Literal["keep_alive", "close"] = "keep_alive"
+    """``close``: a connection of its own for each request, closed after the answer."""
+    metrics_url: PageUrl | None = None
+    """The page with the server's counters; None: ``/metrics`` of an HTTP target, and none of a gRPC one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _follow_from_each_other(cls, given: object) -> object:
+        return checks.with_protocol(given) if isinstance(given, dict) else given
+
+    @model_validator(mode="after")
+    def _keys_agree(self) -> Self:
+        problem = next(checks.target_problems(self.model_dump(mode="json", exclude_none=True)), None)
+        if problem is not None:
+            raise PydanticCustomError("cross", "{problem}", {"problem": str(problem)})
+        return self
 
 
 class Lognormal(Strict):
@@ -244,6 +275,10 @@ class Limits(Strict):
     schedule_delay_p99: PositiveSeconds | None = None
     loop_lag_p99: PositiveSeconds | None = None
     dropped_share: Share = 0.001
+    clock_uncertainty: PositiveSeconds | None = None
+    """How far a worker's slice may have started from the others', for all that is known of its clock."""
+    clock_drift: PositiveSeconds = 0.05
+    """By how much a worker's wall clock may move against the master's during the run."""
 
 
 class Spike(Strict):
@@ -259,6 +294,9 @@ class Scenario(Strict):
     name: Slug
     description: str = ""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    loop: Literal["open", "closed"] = "open"
+    """Closed: the record of a locustfile's run, whose users ask again once they are answered. It has one
+    stage, whose rate says nothing, and cannot be sent."""
     target: Target = Target()
     workload: WorkloadSpec = WorkloadSpec()
     max_in_flight: Annotated[int, Field(ge=1, le=1_000_000)] = 1000

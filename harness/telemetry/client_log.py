@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.measure.records import OUTCOMES, Records
+from harness.measure.record import OUTCOMES
+from harness.measure.records import Records
 from harness.scenario.model import Scenario
 from observability.ecs import configure_ecs_logging, ecs_timestamp
 from observability.trace_ids import sampled

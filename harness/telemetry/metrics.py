@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
-from harness.measure.record import Outcome, RequestRecord
+from harness.measure.record import OUTCOMES, Outcome
+from harness.measure.record_batch import RecordBatch
+from harness.measure.timings import Mask
+from harness.telemetry.bulk_histogram import BulkHistogram
 from observability.buckets import latency_buckets
 from observability.names import BY_NAME
 from observability.process import register_process_collectors
 
-_NS_PER_SECOND = 1e9
+_NO_ROWS = np.empty(0, np.intp)
 
 
 class HarnessMetrics:
@@ -34,18 +39,33 @@ class HarnessMetrics:
             self._completed.labels(outcome)
         register_process_collectors(registry)
 
-    def observe(self, record: RequestRecord) -> None:
-        """Count one finished arrival. The exemplar is its trace, where that trace was sampled."""
-        exemplar = {"trace_id": record.trace_id} if record.sampled else None
-        self._arrivals.inc()
-        self._completed.labels(record.outcome).inc()
-        self._duration.labels(record.outcome).observe(_seconds(record.end_ns - record.intended_ns), exemplar)
-        if record.sent_ns is not None:
-            self._sent.inc()
-            self._delay.observe(_seconds(record.sent_ns - record.intended_ns))
-        if record.first_token_ns is not None:
-            self._ttft.observe(_seconds(record.first_token_ns - record.intended_ns), exemplar)
-            self._tokens.inc(record.output_tokens)
+    def observe_batch(self, batch: RecordBatch) -> None:
+        """Count finished arrivals. Exemplars are the newest sampled traces, at most one in each bucket."""
+        self._arrivals.inc(len(batch))
+        self._observe_ends(batch)
+        sent, answered = batch.was_sent, batch.has_token
+        self._sent.inc(int(sent.sum()))
+        self._delay.observe_many((batch.sent_ns - batch.intended_ns)[sent], _NO_ROWS, lambda _row: {})
+        self._observe(self._ttft, batch, batch.first_token_ns, answered)
+        self._tokens.inc(int(batch.output_tokens[answered].sum()))
+
+    def _observe_ends(self, batch: RecordBatch) -> None:
+        counts = np.bincount(batch.outcome, minlength=len(OUTCOMES))
+        for code in np.flatnonzero(counts):
+            outcome = OUTCOMES[code]
+            self._completed.labels(outcome).inc(int(counts[code]))
+            self._observe(self._duration.labels(outcome), batch, batch.end_ns, batch.outcome == code)
+
+    def _observe(
+        self, histogram: BulkHistogram, batch: RecordBatch, until_ns: NDArray[np.int64], which: Mask
+    ) -> None:
+        """Count the time from the due instant to another, with the sampled traces as exemplars."""
+        rows = np.flatnonzero(which)
+        histogram.observe_many(
+            (until_ns - batch.intended_ns)[rows],
+            np.flatnonzero(batch.sampled[rows]),
+            lambda row: {"trace_id": batch.trace_id(int(rows[row]))},
+        )
 
     def watch(self, in_flight: Callable[[], float], loop_lag_p99_seconds: Callable[[], float]) -> None:
         """Read these two when the page is asked for."""
@@ -64,10 +84,8 @@ class HarnessMetrics:
         metric = BY_NAME[name]
         return Gauge(metric.name, metric.help, metric.labels, registry=self._registry)
 
-    def _histogram(self, name: str, buckets: tuple[float, ...]) -> Histogram:
+    def _histogram(self, name: str, buckets: tuple[float, ...]) -> BulkHistogram:
         metric = BY_NAME[name]
-        return Histogram(metric.name, metric.help, metric.labels, registry=self._registry, buckets=buckets)
-
-
-def _seconds(nanoseconds: int) -> float:
-    return nanoseconds / _NS_PER_SECOND
+        return BulkHistogram(
+            metric.name, metric.help, metric.labels, registry=self._registry, buckets=buckets
+        )

@@ -16,7 +16,7 @@ from prometheus_client.samples import Sample as PrometheusSample
 from harness.errors import TargetUnreachableError, UsageError
 from harness.measure.reconcile import ServerCounts
 from harness.scenario.model import Target
-from observability.foreign import DIALECTS, Dialect, Sample
+from observability.foreign import DIALECTS, RESIDENT_BYTES, RUNNING, Dialect, Sample
 
 _TIMEOUT_SECONDS = 10.0
 _NOT_HERE = (404, 405, 501)
@@ -29,6 +29,14 @@ class Counters:
     kind: str
     finished: float | None
     output_tokens: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Requests that the target works on, and the resident memory of its processes; None: it does not tell."""
+
+    running: int | None
+    resident_bytes: int | None
 
 
 def model_of(target: Target) -> str:
@@ -55,7 +63,7 @@ def with_model(target: Target) -> Target:
 def read_counters(target: Target) -> Counters | None:
     """Read the target's ``/metrics`` page; None where there is none, or none that we know how to read."""
     try:
-        page = _get(target, "/metrics")
+        page = _metrics(target)
     except TargetUnreachableError:
         return None
     return None if page is None else counters_of(page)
@@ -74,6 +82,17 @@ def counters_of(page: str) -> Counters | None:
     return None
 
 
+def read_levels(target: Target) -> Levels | None:
+    """Read what the target holds now; None where it does not tell. Waits."""
+    try:
+        page = _metrics(target)
+        samples = [s for f in text_string_to_metric_families(page or "") for s in f.samples]
+    except (TargetUnreachableError, ValueError):
+        return None
+    running, resident = _level(RUNNING, samples), _level(RESIDENT_BYTES, samples)
+    return None if running is None and resident is None else Levels(running, resident)
+
+
 def counted_between(before: Counters | None, after: Counters | None) -> ServerCounts | None:
     """Return what the target counted over the run; None where it cannot be known."""
     if before is None or after is None or before.kind != after.kind:
@@ -87,14 +106,25 @@ def counted_between(before: Counters | None, after: Counters | None) -> ServerCo
 
 def _get(target: Target, path: str) -> str | None:
     """Return the page, or None where the target answers that it has no such page."""
-    request = urllib.request.Request(f"{str(target.url).rstrip('/')}{path}", headers=_headers(target))
+    return _fetch(target, f"{str(target.url).rstrip('/')}{path}", _headers(target))
+
+
+def _metrics(target: Target) -> str | None:
+    """Return the page with the counters. One of another address gets no key: it may be another server's."""
+    if target.metrics_url is not None:
+        return _fetch(target, target.metrics_url, {})
+    return _get(target, "/metrics") if target.protocol == "http" else None
+
+
+def _fetch(target: Target, url: str, headers: Mapping[str, str]) -> str | None:
+    request = urllib.request.Request(url, headers=dict(headers))
     try:
         with _opener(target).open(request, timeout=_TIMEOUT_SECONDS) as answer:
             return str(answer.read().decode("utf-8", "replace"))
     except urllib.error.HTTPError as error:
         if error.code in _NOT_HERE:
             return None
-        raise TargetUnreachableError(f"{target.url}{path} answered {error.code} {error.reason}") from None
+        raise TargetUnreachableError(f"{url} answered {error.code} {error.reason}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise TargetUnreachableError(f"no answer from {target.url}: {reason}") from None
@@ -135,6 +165,15 @@ def _matches(wanted: Sample, sample: PrometheusSample) -> bool:
     if sample.name != wanted.name:
         return False
     return all(sample.labels.get(label) == value for label, value in wanted.labels)
+
+
+def _level(names: tuple[str, ...], samples: list[PrometheusSample]) -> int | None:
+    """Sum the first of these gauges that the page has."""
+    for name in names:
+        values = [sample.value for sample in samples if sample.name == name]
+        if values:
+            return round(sum(values))
+    return None
 
 
 def _difference(before: float | None, after: float | None) -> int | None:

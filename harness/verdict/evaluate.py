@@ -48,7 +48,7 @@ def gather(
     summary: Summary, records: Records, objectives: Sequence[Objective], scenario: Scenario
 ) -> Evidence:
     """Return the evidence: the offered records, and which of them meet every latency objective."""
-    offered = offered_records(records, summary.aborted)
+    offered = offered_records(records, summary.aborted or scenario.loop == "closed")
     names = [stage.name for stage in scenario.stages]
     good = meets_all(offered, objectives, names)
     return Evidence(summary, offered, good, stage_windows(scenario), scenario.seed)

@@ -25,6 +25,7 @@ def invalid_reasons(summary: Summary, objectives: Sequence[Objective], scenario:
         *_dropped(health, limits),
         *_lost(health),
         *_clock(health),
+        *_clocks(health, limits, limits.clock_uncertainty or default),
         *(f"spoiled: {what}" for what in health.spoiled),
         *_counts(summary.reconciliation),
     )
@@ -75,6 +76,21 @@ def _clock(health: GeneratorHealth) -> Iterator[str]:
             f"clock_jumped: wall clock and monotonic clock moved apart by {_ms(health.clock_jump_seconds)} "
             f"during the run; the limit is {_ms(CLOCK_JUMP_SECONDS)}"
         )
+
+
+def _clocks(health: GeneratorHealth, limits: Limits, uncertainty_limit_seconds: float) -> Iterator[str]:
+    for clock in health.clocks:
+        if clock.uncertainty_seconds > uncertainty_limit_seconds:
+            yield (
+                f"clock_uncertain: worker {clock.worker}'s clock was compared with the master's to "
+                f"± {_ms(clock.uncertainty_seconds)}, so its slice may have started that much early or late; "
+                f"the limit is {_ms(uncertainty_limit_seconds)}"
+            )
+        if abs(clock.drift_seconds) - 2 * clock.uncertainty_seconds > limits.clock_drift:  # for certain
+            yield (
+                f"clock_drifted: worker {clock.worker}'s clock moved by {_ms(abs(clock.drift_seconds))} "
+                f"against the master's during the run; the limit is {_ms(limits.clock_drift)}"
+            )
 
 
 def _counts(counts: Reconciliation | None) -> Iterator[str]:

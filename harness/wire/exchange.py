@@ -55,6 +55,8 @@ class Exchange(ResponseReader):
         "max_gap_ns",
         "outcome",
         "pieces",
+        "shared_token_reads",
+        "token_reads",
         "usage",
     )
 
@@ -85,6 +87,7 @@ class Exchange(ResponseReader):
         self.last_token_ns: int | None = None
         self.bytes_received = 0
         self.chunks = 0
+        self.token_reads = self.shared_token_reads = 0
         self.max_gap_ns = 0
         self.gaps_ns: list[int] | None = [] if keep_gaps else None
         self.pieces: list[str] | None = [] if keep_text else None
@@ -94,6 +97,13 @@ class Exchange(ResponseReader):
 
     def feed(self, data: bytes, now_ns: int) -> bool:
         """Take the bytes of one read; True when the answer has ended with them."""
+        chunks = self.chunks
+        ended = self._feed(data, now_ns)
+        self.token_reads += self.chunks > chunks
+        self.shared_token_reads += self.chunks > chunks + 1
+        return ended
+
+    def _feed(self, data: bytes, now_ns: int) -> bool:
         self._now_ns = now_ns
         if self.first_byte_ns is None:
             self.first_byte_ns = now_ns
@@ -222,8 +232,7 @@ class Exchange(ResponseReader):
 
     def _settle_stream(self) -> None:
         if not self.done and self.outcome is None and self._failure is None:
-            for event in self._sse.finish():
-                self.done = self.done or event.data.strip() == b"[DONE]"
+            self._take_last_event()
         if self._failure is not None:
             self.end(*self._failure)
         elif self._body_bytes and not self._events and not self.done:
@@ -232,6 +241,14 @@ class Exchange(ResponseReader):
             self.end(Outcome.TRUNCATED, "no [DONE] and no finish reason")
         else:
             self._end_by_content()
+
+    def _take_last_event(self) -> None:
+        """Take an event that lacks only its blank line."""
+        try:
+            for event in self._sse.finish():
+                self.done = self.done or event.data.strip() == b"[DONE]"
+        except SseError as error:
+            self.end(Outcome.MALFORMED, f"sse: {error}")
 
     def _settle_whole(self) -> None:
         try:

@@ -23,6 +23,11 @@ class RequestHead:
                 raise ValueError(f"the header {line.partition(':')[0]!r} holds a control character")
         self._head = "\r\n".join(lines).encode("utf-8") + b"\r\n"
 
+    @property
+    def line_and_headers(self) -> bytes:
+        """Return the request line and the headers, each ended by CRLF; more headers may follow."""
+        return self._head
+
     def render(self, headers: bytes, body: bytes) -> bytes:
         """Return the whole request. ``headers`` are this request's own, each ended by CRLF."""
         return b"%b%bContent-Length: %d\r\n\r\n%b" % (self._head, headers, len(body), body)

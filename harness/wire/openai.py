@@ -77,7 +77,7 @@ def decode_answer(data: bytes) -> Answer:
     """Decode one chunk or one whole answer. Raises ProtocolError."""
     try:
         return _decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(str(error)) from None
 
 
@@ -92,7 +92,7 @@ def error_type_of_body(body: bytes) -> str | None:
     """Return the error's name from an error answer's body, or None where the body has none."""
     try:
         found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if not isinstance(found, dict):
         return None

@@ -8,15 +8,17 @@ from pathlib import Path
 _READ_BYTES = 1 << 16
 
 
-def client_context(verify: bool = True, ca_file: Path | None = None) -> ssl.SSLContext:
-    """Return a context for HTTP/1.1 clients. ``ca_file`` adds trusted authorities (PEM)."""
+def client_context(
+    verify: bool = True, ca_file: Path | None = None, *, alpn: str = "http/1.1"
+) -> ssl.SSLContext:
+    """Return a context for clients of one protocol. ``ca_file`` adds trusted authorities (PEM)."""
     context = ssl.create_default_context()
     if ca_file is not None:
         context.load_verify_locations(cafile=str(ca_file))
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols([alpn])
     return context
 
 

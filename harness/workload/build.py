@@ -12,6 +12,7 @@ from harness.scenario.trace_file import read_trace
 from harness.workload.draws import Draws
 from harness.workload.lengths import length_of
 from harness.workload.prompts import FilePrompts, Prompts, SyntheticPrompts
+from harness.workload.token_ids import TokenIds
 from harness.workload.tokenizer import Measure, measure_with
 from harness.workload.workload import Workload
 
@@ -21,14 +22,30 @@ def build_workload(scenario: Scenario) -> Workload:
     spec, seed = scenario.workload, scenario.seed
     measure = measure_with(spec.tokenizer)
     typical_input, typical_output = _typical_tokens(scenario)
+    prompts = _prompts(scenario, measure)
     return Workload(
         constant=_constant_body(scenario.target),
         chat=scenario.target.api == "chat",
-        prompts=_prompts(scenario, measure),
+        prompts=prompts,
         prompt_tokens=length_of(spec.prompt_tokens, Draws(seed, "prompt tokens"), typical_input),
         output_tokens=length_of(spec.output_tokens, Draws(seed, "output tokens"), typical_output),
         prompt_length_basis=measure.basis,
+        token_ids=_token_ids(scenario.target, measure),
+        always=[] if _asks_one_thing(prompts, spec.output_tokens) else None,
     )
+
+
+def _asks_one_thing(prompts: Prompts, output_tokens: object) -> bool:
+    """Say whether every request is the same: one line in the file, and one length of the answer."""
+    only = prompts.only if isinstance(prompts, FilePrompts) else None
+    return only is not None and (only.max_tokens is not None or isinstance(output_tokens, int))
+
+
+def _token_ids(target: Target, measure: Measure) -> TokenIds | None:
+    """Return what makes ids of prompts, for an engine that takes them and where we have its tokenizer."""
+    if target.protocol != "vllm-grpc" or measure.tokenizer is None:
+        return None
+    return TokenIds(measure.tokenizer, measure.words)
 
 
 def _prompts(scenario: Scenario, measure: Measure) -> Prompts:

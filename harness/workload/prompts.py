@@ -64,6 +64,11 @@ class FilePrompts:
     def __init__(self, prompts: tuple[Prompt, ...], measure: Measure) -> None:
         self._asked = [_asked(prompt, measure) for prompt in prompts]
 
+    @property
+    def only(self) -> Asked | None:
+        """The one prompt; None where there are several."""
+        return self._asked[0] if len(self._asked) == 1 else None
+
     def prompt(self, seq: int, tokens: int) -> Asked:  # noqa: ARG002 -- the file decides the length
         """Return the prompt of request ``seq``."""
         return self._asked[seq % len(self._asked)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,10 @@ class Ask:
 class Workload:
     """``constant`` is the part of the body that every request shares; ``chat`` says messages or prompt.
 
+    ``token_ids`` turns a prompt into the ids that are sent in its place (None: the text is sent).
     ``prompt_length_basis`` says for the report how prompt lengths were made: ``tokenizer <name>`` or
-    ``calibrated characters``. A chat template that the target adds is not counted.
+    ``calibrated characters``. A chat template that the target adds is not counted. ``always`` is a list where
+    every request is the same: the first is kept in it and given to all, so that it is encoded once.
     """
 
     constant: dict[str, Any]
@@ -32,6 +35,8 @@ class Workload:
     prompt_tokens: Length
     output_tokens: Length
     prompt_length_basis: str
+    token_ids: Callable[[str], list[int]] | None = None
+    always: list[Ask] | None = None
 
     def ask(
         self,
@@ -44,12 +49,24 @@ class Workload:
 
         The same scenario, seed and ``seq`` give the same request in every process.
         """
+        if self.always:
+            return self.always[0]
+        ask = self._ask(seq, input_tokens, output_tokens)
+        if self.always is not None:
+            self.always.append(ask)
+        return ask
+
+    def _ask(self, seq: int, input_tokens: int | None, output_tokens: int | None) -> Ask:
         asked = self.prompts.prompt(seq, self.prompt_tokens(seq, input_tokens))
         max_tokens = asked.max_tokens or self.output_tokens(seq, output_tokens)
         body = dict(self.constant)
+        input_tokens = asked.input_tokens
         if self.chat:
             body["messages"] = asked.messages
-        else:
+        elif self.token_ids is None:
             body["prompt"] = asked.text
+        else:
+            body["prompt"] = ids = self.token_ids(asked.text)
+            input_tokens = len(ids)
         body["max_tokens"] = max_tokens
-        return Ask(body, asked.input_tokens, max_tokens)
+        return Ask(body, input_tokens, max_tokens)

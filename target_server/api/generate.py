@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from target_server.admission.gate import Refused, admit
 from target_server.api.answers import DONE, Answer
-from target_server.api.asgi import EVENT_STREAM, ClientGone, Headers, Receive, Response, Send, read_body
 from target_server.api.errors import ApiError, engine_failed, invalid, queue_full
+from target_server.api.http import EVENT_STREAM, ClientGone, Request, Response
 from target_server.api.lifecycle import Lifecycle
 from target_server.api.requests import Ask
 from target_server.api.shapes import Shape
@@ -29,6 +27,7 @@ from target_server.telemetry.exchange import Exchange
 from target_server.telemetry.telemetry import Telemetry
 
 logger = logging.getLogger("target_server.api")
+_Give = Callable[[Exchange, Stream, Answer, Response], Awaitable[TokenDelta | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +39,13 @@ class Generator:
     lifecycle: Lifecycle
     max_body_bytes: int
 
-    async def __call__(self, shape: Shape, headers: Headers, receive: Receive, send: Send) -> None:
+    async def __call__(self, shape: Shape, request: Request, response: Response) -> None:
         """Answer, whatever happens; the exchange's outcome says what did."""
         request_id = shape.id_prefix + uuid.uuid4().hex
-        exchange = self.telemetry.begin(request_id, shape.operation, shape.route, headers)
-        response = Response(send)
+        exchange = self.telemetry.begin(request_id, shape.operation, shape.route, request.headers)
         try:
-            await self._answer(shape, exchange, headers, receive, response)
+            stream, answer, give = await self._accept(shape, exchange, request)
+            await self._answer(exchange, stream, give(exchange, stream, answer, response), request, response)
         except ClientGone:
             exchange.outcome = "cancelled"
         except ApiError as error:
@@ -57,10 +56,12 @@ class Generator:
         finally:
             self.telemetry.finish(exchange)
 
-    async def _answer(
-        self, shape: Shape, exchange: Exchange, headers: Headers, receive: Receive, response: Response
-    ) -> None:
-        ask = shape.read(await read_body(headers, receive, self.max_body_bytes))
+    async def _accept(
+        self, shape: Shape, exchange: Exchange, request: Request
+    ) -> tuple[Stream, Answer, _Give]:
+        """Read, check and submit the request. What was read is let go: a stream may live for hours."""
+        ask = shape.read(await request.body(self.max_body_bytes))
+        request.headers = {}
         self.lifecycle.refuse_unless_ready()
         if ask.model != self.engine.model_id:
             raise no_such_model(ask.model, self.engine.model_id)
@@ -68,16 +69,28 @@ class Generator:
         stream = self._submit(exchange, ask)
         self.telemetry.accepted(exchange, stream.prompt_tokens)
         answer = Answer(shape, exchange.request_id, ask.model, include_usage=ask.include_usage)
-        give = self._give_stream if ask.stream else self._give_whole
-        with self.lifecycle.holding(stream), _cancelled_when_client_leaves(receive, stream) as client:
-            try:
-                last = await give(exchange, stream, answer, response)
-            except EngineFailed as failure:
-                raise engine_failed(f"The engine failed: {failure}") from failure
-            if last is None:
-                await self._end_early(client, exchange, response)
-            else:
-                exchange.outcome = "ok"
+        return stream, answer, self._give_stream if ask.stream else self._give_whole
+
+    async def _answer(
+        self,
+        exchange: Exchange,
+        stream: Stream,
+        giving: Awaitable[TokenDelta | None],
+        request: Request,
+        response: Response,
+    ) -> None:
+        self.lifecycle.hold(stream)
+        request.on_leave(stream.cancel)
+        try:
+            last = await giving
+        except EngineFailed as failure:
+            raise engine_failed(f"The engine failed: {failure}") from failure
+        finally:
+            self.lifecycle.release(stream)
+        if last is None:
+            await self._end_early(request, exchange, response)
+        else:
+            exchange.outcome = "ok"
 
     def _note(self, exchange: Exchange, ask: Ask) -> None:
         text = ask.text
@@ -119,7 +132,7 @@ class Generator:
             body = answer.chunk(delta.text)
             if not response.started:
                 exchange.status = 200
-                await response.start(200, EVENT_STREAM, [(b"cache-control", b"no-cache")])
+                response.start(200, EVENT_STREAM, [(b"cache-control", b"no-cache")])
                 body = answer.opening() + body
             self._delivered(exchange, delta)
             if delta.finish_reason is not None:
@@ -148,15 +161,13 @@ class Generator:
         exchange.cached_tokens = delta.cached_tokens
         exchange.finish_reason = delta.finish_reason
 
-    async def _end_early(
-        self, client: asyncio.Future[object], exchange: Exchange, response: Response
-    ) -> None:
+    async def _end_early(self, request: Request, exchange: Exchange, response: Response) -> None:
         """End an answer whose stream ended without a finish reason, by what the reason was.
 
         When it was the engine's doing, the client gets what the engine gave: a body that is complete as HTTP
         and has neither a finish reason nor ``[DONE]``. A harness must notice that by itself.
         """
-        if client.done():
+        if request.left:
             raise ClientGone
         if self.lifecycle.cut:
             raise self.lifecycle.cut_short()
@@ -175,17 +186,6 @@ async def _fail(exchange: Exchange, response: Response, error: ApiError) -> None
         await response.error(error)
     elif not response.complete:
         await response.write(error.event() + DONE, last=True)
-
-
-@contextmanager
-def _cancelled_when_client_leaves(receive: Receive, stream: Stream) -> Iterator[asyncio.Future[object]]:
-    """Give the slot back when the connection closes. After the body, ``receive`` tells nothing else."""
-    client: asyncio.Future[object] = asyncio.ensure_future(receive())
-    client.add_done_callback(lambda _: stream.cancel())
-    try:
-        yield client
-    finally:
-        client.cancel()
 
 
 def _submission(request_id: str, ask: Ask, params: SamplingParams) -> Submission:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from target_server.api.errors import ApiError, unavailable
 from target_server.engine.protocol import Engine, Stream
 
@@ -37,15 +34,14 @@ class Lifecycle:
         if not self._engine.ready:
             raise unavailable("The engine is not ready.", "not_ready", close=False)
 
-    @contextmanager
-    def holding(self, stream: Stream) -> Iterator[None]:
-        """Count an answer as open while it is being given; at the end its slot is free in every case."""
+    def hold(self, stream: Stream) -> None:
+        """Count an answer as open while it is being given."""
         self._open.add(stream)
-        try:
-            yield
-        finally:
-            self._open.discard(stream)
-            stream.cancel()
+
+    def release(self, stream: Stream) -> None:
+        """End that; the answer's slot is free in every case."""
+        self._open.discard(stream)
+        stream.cancel()
 
     def cut_open_answers(self) -> None:
         """End what is still open: each answer then ends with an error event."""

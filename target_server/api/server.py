@@ -9,6 +9,7 @@ from types import FrameType
 
 import uvicorn
 
+from target_server.api.http import HttpConnection
 from target_server.api.lifecycle import Lifecycle
 from target_server.api.router import Router
 
@@ -30,7 +31,9 @@ class DrainingServer(uvicorn.Server):  # type: ignore[misc]  # uvicorn is untype
         config = uvicorn.Config(
             router,
             loop="uvloop",
-            http="httptools",
+            http=HttpConnection,
+            interface="asgi3",
+            proxy_headers=False,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -68,12 +71,17 @@ class DrainingServer(uvicorn.Server):  # type: ignore[misc]  # uvicorn is untype
         return leave
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket; port 0 takes a free one. Raises `OSError` when it is taken."""
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Return a listening socket; port 0 takes a free one. Raises `OSError` when it is taken.
+
+    Listeners that are ``shared`` may have the same port; the kernel gives each its part of the connections.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((host, port))
         listener.listen(_BACKLOG)  # from here on a connection waits instead of being refused
     except OSError:

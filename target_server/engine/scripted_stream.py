@@ -1,8 +1,8 @@
 """One scripted answer, read from the clock.
 
 Nothing is computed ahead: whoever reads gets every token that is due by then, so that a lagging reader costs
-nothing. A running request has two timers, for its first token and for its end, because a slot is freed by the
-timetable and not by the reader.
+nothing. A running request has a timer of its own, for its first token and then for its end, because a slot is
+freed by the timetable and not by the reader.
 """
 
 from __future__ import annotations
@@ -34,6 +34,25 @@ _WORDS = (
 class ScriptedStream:
     """Tokens of one request, from ``begin`` on."""
 
+    __slots__ = (
+        "_begun_at",
+        "_course",
+        "_delivered",
+        "_error",
+        "_finish",
+        "_first_token_booked",
+        "_ledger",
+        "_loop",
+        "_on_end",
+        "_produced",
+        "_read_to_the_end",
+        "_timer",
+        "_timetable",
+        "_wake",
+        "prompt_tokens",
+        "request_id",
+    )
+
     def __init__(
         self,
         submission: Submission,
@@ -55,7 +74,7 @@ class ScriptedStream:
         self._begun_at: float | None = None
         self._first_token_booked = False
         self._produced: int | None = None  # set by the end
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._delivered = 0
         self._error: str | None = None
         self._read_to_the_end = False
@@ -81,13 +100,10 @@ class ScriptedStream:
         """Take the slot: the timetable counts from here."""
         self._begun_at = self._loop.time()
         self._ledger.started(self.request_id)
-        tokens = self._course.tokens
-        if tokens:
-            self._timers.append(self._at(0, self._book_first_token))
-        if self._course.ending == "finish":
-            self._timers.append(self._at(tokens - 1, lambda: self._end(self._finish, tokens)))
-        else:  # a fault strikes when the next token would have come
-            self._timers.append(self._at(tokens, self._break_off))
+        if self._course.tokens:
+            self._timer = self._at(0, self._begin_answer)
+        else:
+            self._await_end()
         self._wake_reader()
 
     def cancel(self) -> None:
@@ -101,7 +117,25 @@ class ScriptedStream:
             self._error = why
             self._end("failed", self._due_tokens())
 
-    def _break_off(self) -> None:
+    def _begin_answer(self) -> None:
+        self._book_first_token()
+        self._await_end()
+
+    def _await_end(self) -> None:
+        """Free the slot when the last token has come; a fault strikes when the next one would have.
+
+        An end that is due already comes before the reader can read to it: who ends first says how it ended.
+        """
+        last = self._course.tokens - (self._course.ending == "finish")
+        if self._timetable.due_seconds(last) <= self._elapsed_seconds():
+            self._end_by_the_timetable()
+        else:
+            self._timer = self._at(last, self._end_by_the_timetable)
+
+    def _end_by_the_timetable(self) -> None:
+        if self._course.ending == "finish":
+            self._end(self._finish, self._course.tokens)
+            return
         if self._course.ending == "error":
             self._error = "the timetable says that this request fails"
         self._end("failed", self._course.tokens)
@@ -112,8 +146,9 @@ class ScriptedStream:
         if produced:
             self._book_first_token()
         self._produced = produced
-        for timer in self._timers:
-            timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._ledger.computed(prefill_tokens=0, decode_tokens=produced)
         self._ledger.ended(self.request_id, reason, produced)
         self._on_end(self)
@@ -131,10 +166,14 @@ class ScriptedStream:
             return self._produced
         if self._begun_at is None:
             return 0
-        elapsed, due = self._loop.time() - self._begun_at, self._delivered
+        elapsed, due = self._elapsed_seconds(), self._delivered
         while due < self._course.tokens and self._timetable.due_seconds(due) <= elapsed:
             due += 1
         return due
+
+    def _elapsed_seconds(self) -> float:
+        """Return how long the request has had its slot."""
+        return 0.0 if self._begun_at is None else self._loop.time() - self._begun_at
 
     def _delta(self, due: int) -> TokenDelta:
         text = "".join(_WORDS[i % len(_WORDS)] for i in range(self._delivered, due))

@@ -86,6 +86,7 @@ class _EngineCollector(Collector):
         yield _gauge("tidegate_target_queue_depth", stats.waiting)
         yield _gauge("tidegate_target_running", stats.running)
         yield _gauge("tidegate_target_kv_used_share", stats.kv_used_share)
+        yield _gauge("tidegate_target_processes", 1)
         failures = BY_NAME["tidegate_target_engine_failures"]
         yield CounterMetricFamily(failures.name, failures.help, value=stats.step_failures_total)
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observability.trace_ids import parse_traceparent, sampled, span_id, trace_id, traceparent
+from observability.trace_ids import parse_traceparent, run_keys, sampled, span_id, trace_id, traceparent
 
 HEX32 = "4bf92f3577b34da6a3ce929d0e0e4736"
 HEX16 = "00f067aa0ba902b7"
@@ -21,6 +21,12 @@ def test_what_the_harness_writes_the_target_reads(run_id, seq, flag):
 def test_requests_of_one_run_have_different_ids_and_runs_do_not_share_them():
     ids = {trace_id(run, seq) for run in ("a", "b") for seq in range(1000)}
     assert len(ids) == 2000
+
+
+def test_an_id_is_the_mix_of_splitmix64_which_others_can_compute() -> None:
+    # The counter 1 × gamma mixes to the first output of the published splitmix64 with seed 0.
+    keys = run_keys("run")
+    assert span_id("run", 2**64 + 1 - keys.span_offset) == "e220a8397b1dcdaf"
 
 
 def test_headers_that_the_specification_says_to_ignore_are_ignored():

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import gevent
 import numpy as np
 
 from harness.arrivals.plan import Plan
-from harness.load.call_factory import CallFactory
-from harness.load.client import Client
 from harness.load.endpoint import resolve_endpoint
-from harness.load.engine import Engine, EngineSettings
+from harness.load.engine import Engine
+from harness.load.native_engine import NativeEngine
+from harness.load.open_engine import Slice, native_engine, portable_engine
 from harness.measure.record import RequestRecord
-from harness.scenario.model import Target
+from harness.measure.record_batch import RecordBatch
+from harness.scenario.model import Rate, Scenario, Stage, Target
 from harness.workload import Ask
+from tests.harness.measure.build import requests_in
 
 
 @dataclass
@@ -40,12 +42,13 @@ class Bench:
     """An engine and the records that it made."""
 
     engine: Engine
-    client: Client
-    records: list[RequestRecord]
+    batches: list[RecordBatch]
+
+    @property
+    def records(self) -> list[RequestRecord]:
+        return [record for batch in self.batches for record in requests_in(batch)]
 
     def start(self, lead_seconds: float = 0.02) -> None:
-        import time
-
         self.engine.start(time.monotonic_ns() + int(lead_seconds * 1e9))
 
     def run(self, timeout_seconds: float = 20) -> list[RequestRecord]:
@@ -58,26 +61,37 @@ class Bench:
             raise self.engine.fault
         return sorted(self.records, key=lambda record: record.seq)
 
+    def hold(self, seconds: float) -> None:
+        """Let the sending loop stand still, as under SIGSTOP."""
+        if isinstance(self.engine, NativeEngine):
+            for core in self.engine.cores:
+                core.hold(seconds)
+        else:
+            time.sleep(seconds)
+
 
 def bench(
     url: str,
     plan: Plan,
     *,
+    native: bool = True,
     max_in_flight: int = 1000,
     drain_seconds: float = 5.0,
     stream: bool = True,
     asks: Any = None,
+    dead_addresses: tuple[tuple[int, Any], ...] = (),
     **target: Any,
 ) -> Bench:
-    endpoint = resolve_endpoint(Target(url=url, model="m", stream=stream, **target))
-    client = Client(gevent.get_hub().loop, endpoint, max_idle=max_in_flight)
-    records: list[RequestRecord] = []
-    engine = Engine(
-        EngineSettings(worker=0, stages=1, max_in_flight=max_in_flight, drain_seconds=drain_seconds),
-        plan,
-        asks or Hello(stream),
-        CallFactory(endpoint, "run", 1.0, keep_gaps=True),
-        client,
-        records.append,
+    scenario = Scenario(
+        name="bench",
+        target=Target(url=url, model="m", stream=stream, **target),
+        drain=drain_seconds,
+        trace_sample_share=1.0,
+        stages=(Stage(name="only", duration=1.0, rate=Rate(1.0, "/s")),),
     )
-    return Bench(engine, client, records)
+    endpoint = resolve_endpoint(scenario.target)
+    endpoint = replace(endpoint, addresses=(*dead_addresses, *endpoint.addresses))
+    part = Slice("run", 0, plan, asks or Hello(stream), max_in_flight, keep_gaps=True)
+    batches: list[RecordBatch] = []
+    opener = native_engine if native else portable_engine
+    return Bench(opener(scenario, part, endpoint, batches.append), batches)

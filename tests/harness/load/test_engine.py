@@ -1,22 +1,28 @@
 from __future__ import annotations
 
 import itertools
+import socket
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import gevent
 import msgspec
 import numpy as np
 import pytest
 
-from harness.measure.record import Outcome, RequestRecord
+from harness.measure.record import Outcome
+from harness.measure.record_batch import RecordBatch
 from observability.trace_ids import trace_id
-from tests.harness.load.engines import Hello, bench, plan_at
+from tests.harness.load import engines
+from tests.harness.load.engines import Bench, Hello, plan_at
 from tests.harness.load.servers import GOOD, Server, answering, good, silent, slow_stream
 from tests.harness.wire.streams import with_length
 
+MakeBench = Callable[..., Bench]
 
-def test_every_arrival_is_sent_when_due_and_becomes_one_record() -> None:
+
+def test_every_arrival_is_sent_when_due_and_becomes_one_record(bench: MakeBench) -> None:
     with Server(good) as server:
         records = bench(server.url, plan_at(0.0, 0.05, 0.05, 0.1)).run()
     assert [r.seq for r in records] == [0, 1, 2, 3]
@@ -28,7 +34,7 @@ def test_every_arrival_is_sent_when_due_and_becomes_one_record() -> None:
         assert (record.chunks, record.output_tokens, record.input_tokens, record.max_tokens) == (3, 6, 8, 3)
 
 
-def test_the_request_carries_the_trace_the_run_and_the_question() -> None:
+def test_the_request_carries_the_trace_the_run_and_the_question(bench: MakeBench) -> None:
     with Server(good) as server:
         [record] = bench(server.url, plan_at(0.0)).run()
         [asked] = server.asked
@@ -39,7 +45,7 @@ def test_the_request_carries_the_trace_the_run_and_the_question() -> None:
     assert msgspec.json.decode(asked.body)["messages"] == [{"role": "user", "content": "hello"}]
 
 
-def test_instants_agree_with_a_server_whose_truth_is_known() -> None:
+def test_instants_agree_with_a_server_whose_truth_is_known(bench: MakeBench) -> None:
     with Server(slow_stream(0.1, 0.05, 3)) as server:
         tool = bench(server.url, plan_at(*np.arange(10) * 0.01))
         records = tool.run()
@@ -53,7 +59,7 @@ def test_instants_agree_with_a_server_whose_truth_is_known() -> None:
     assert [r.max_gap_ns for r in records] == [max(r.gaps_ns or []) for r in records]
 
 
-def test_connections_are_kept_alive() -> None:
+def test_connections_are_kept_alive(bench: MakeBench) -> None:
     with Server(good) as server:
         records = bench(server.url, plan_at(*np.arange(10) * 0.05)).run()
         assert server.connections < 5
@@ -63,7 +69,7 @@ def test_connections_are_kept_alive() -> None:
             assert record.connected_ns is None
 
 
-def test_a_reused_connection_that_the_server_closed_is_replaced_once_and_counted() -> None:
+def test_a_reused_connection_that_the_server_closed_is_replaced_once_and_counted(bench: MakeBench) -> None:
     async def closes_on_second(asked):  # type: ignore[no-untyped-def]
         if asked.connection == 0 and asked.number == 1:
             asked.writer.close()  # having read the request: the client learns of it only now
@@ -78,14 +84,14 @@ def test_a_reused_connection_that_the_server_closed_is_replaced_once_and_counted
     assert tool.engine.stats().reconnects == 1
 
 
-def test_a_server_that_closes_every_idle_connection_costs_no_request() -> None:
+def test_a_server_that_closes_every_idle_connection_costs_no_request(bench: MakeBench) -> None:
     with Server(good, close_after_answer=True) as server:
         records = bench(server.url, plan_at(*np.arange(20) * 0.01)).run()
         assert server.connections == 20
     assert {record.outcome for record in records} == {Outcome.OK}
 
 
-def test_a_replacement_that_closes_too_is_a_disconnection() -> None:
+def test_a_replacement_that_closes_too_is_a_disconnection(bench: MakeBench) -> None:
     async def only_the_first(asked):  # type: ignore[no-untyped-def]
         if asked.number == 0:
             await asked.answer(GOOD)
@@ -97,7 +103,7 @@ def test_a_replacement_that_closes_too_is_a_disconnection() -> None:
     assert (second.outcome, second.reconnects) == (Outcome.DISCONNECTED, 1)
 
 
-def test_a_connection_that_breaks_after_the_first_byte_is_not_tried_again() -> None:
+def test_a_connection_that_breaks_after_the_first_byte_is_not_tried_again(bench: MakeBench) -> None:
     with Server(answering(GOOD[:200], close=True)) as server:
         [record] = bench(server.url, plan_at(0.0)).run()
         assert len(server.asked) == 1
@@ -114,27 +120,26 @@ def test_a_connection_that_breaks_after_the_first_byte_is_not_tried_again() -> N
         (with_length(b"data: [DONE]\n\n"), Outcome.EMPTY),
     ],
 )
-def test_a_failed_request_is_a_record_like_any_other(answer: bytes, outcome: Outcome) -> None:
+def test_a_failed_request_is_a_record_like_any_other(
+    bench: MakeBench, answer: bytes, outcome: Outcome
+) -> None:
     with Server(answering(answer)) as server:
         records = bench(server.url, plan_at(0.0, 0.05)).run()
         assert server.connections == 1  # the framing was kept, so the connection is too
     assert [record.outcome for record in records] == [outcome, outcome]
 
 
-def test_nobody_listening_is_refused(free_port: int) -> None:
+def test_nobody_listening_is_refused(bench: MakeBench, free_port: int) -> None:
     [record] = bench(f"http://127.0.0.1:{free_port}", plan_at(0.0)).run()
     assert (record.outcome, record.error_type) == (Outcome.REFUSED, "ECONNREFUSED")
     assert record.sent_ns is not None
     assert record.connected_ns is None
 
 
-def test_the_next_address_is_tried_when_the_first_refuses() -> None:
+def test_the_next_address_is_tried_when_the_first_refuses(bench: MakeBench) -> None:
     with Server(good) as server:  # listens on 127.0.0.1 only
-        tool = bench(server.url, plan_at(0.0, 0.05))
-        endpoint = tool.client.endpoint
-        dead = (endpoint.addresses[0][0], ("127.0.0.2", server.port))
-        object.__setattr__(endpoint, "addresses", (dead, *endpoint.addresses))
-        records = tool.run()
+        dead = (socket.AF_INET, ("127.0.0.2", server.port))
+        records = bench(server.url, plan_at(0.0, 0.05), dead_addresses=(dead,)).run()
     assert [record.outcome for record in records] == [Outcome.OK, Outcome.OK]
 
 
@@ -145,22 +150,22 @@ def test_the_next_address_is_tried_when_the_first_refuses() -> None:
         ({"request_timeout": 0.15}, "request timeout"),
     ],
 )
-def test_silence_becomes_a_timeout_of_its_kind(timeouts: dict[str, float], reason: str) -> None:
+def test_silence_becomes_a_timeout_of_its_kind(
+    bench: MakeBench, timeouts: dict[str, float], reason: str
+) -> None:
     with Server(silent) as server:
         [record] = bench(server.url, plan_at(0.0), **timeouts).run()
     assert (record.outcome, record.error_type) == (Outcome.TIMEOUT, reason)
     assert 0.15 <= (record.end_ns - (record.sent_ns or 0)) / 1e9 < 0.6
 
 
-def test_the_read_timeout_counts_from_the_last_byte() -> None:
+def test_the_read_timeout_counts_from_the_last_byte(bench: MakeBench) -> None:
     with Server(slow_stream(0.1, 0.1, 5)) as server:
         [record] = bench(server.url, plan_at(0.0), read_timeout=0.3).run()
     assert record.outcome is Outcome.OK  # 0.5 s in all, never 0.3 s of silence
 
 
-def test_a_connection_that_nobody_accepts_is_a_connect_timeout() -> None:
-    import socket
-
+def test_a_connection_that_nobody_accepts_is_a_connect_timeout(bench: MakeBench) -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -175,7 +180,7 @@ def test_a_connection_that_nobody_accepts_is_a_connect_timeout() -> None:
     assert (record.outcome, record.error_type) == (Outcome.TIMEOUT, "connect timeout")
 
 
-def test_arrivals_beyond_max_in_flight_are_dropped_and_say_so() -> None:
+def test_arrivals_beyond_max_in_flight_are_dropped_and_say_so(bench: MakeBench) -> None:
     with Server(slow_stream(0.3, 0.0, 1)) as server:
         tool = bench(server.url, plan_at(*[0.0] * 5), max_in_flight=2)
         outcomes = Counter(record.outcome for record in tool.run())
@@ -184,14 +189,14 @@ def test_arrivals_beyond_max_in_flight_are_dropped_and_say_so() -> None:
     assert tool.engine.stats().sent == 2
 
 
-def test_what_is_open_after_the_drain_is_cancelled() -> None:
+def test_what_is_open_after_the_drain_is_cancelled(bench: MakeBench) -> None:
     with Server(silent) as server:
         [record] = bench(server.url, plan_at(0.0), drain_seconds=0.2).run()
     assert record.outcome is Outcome.CANCELLED
     assert record.sent_ns is not None
 
 
-def test_a_stop_ends_open_and_undue_arrivals_as_cancelled_records() -> None:
+def test_a_stop_ends_open_and_undue_arrivals_as_cancelled_records(bench: MakeBench) -> None:
     with Server(silent) as server:
         tool = bench(server.url, plan_at(0.0, 0.0, 10.0, 20.0))
         tool.start()
@@ -203,7 +208,7 @@ def test_a_stop_ends_open_and_undue_arrivals_as_cancelled_records() -> None:
     assert records[3].intended_ns == 20_000_000_000
 
 
-def test_an_answer_in_one_piece_is_measured_too() -> None:
+def test_an_answer_in_one_piece_is_measured_too(bench: MakeBench) -> None:
     body = (
         b'{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"completion_tokens":4}}'
     )
@@ -213,7 +218,7 @@ def test_an_answer_in_one_piece_is_measured_too() -> None:
     assert (record.outcome, record.output_tokens, record.chunks) == (Outcome.OK, 4, 1)
 
 
-def test_a_large_request_is_sent_in_pieces() -> None:
+def test_a_large_request_is_sent_in_pieces(bench: MakeBench) -> None:
     asks = Hello(body={"padding": "x" * 3_000_000})
     with Server(good) as server:
         [record] = bench(server.url, plan_at(0.0), asks=asks).run()
@@ -221,7 +226,7 @@ def test_a_large_request_is_sent_in_pieces() -> None:
     assert record.outcome is Outcome.OK
 
 
-def test_sends_keep_to_the_schedule_at_a_thousand_a_second() -> None:
+def test_sends_keep_to_the_schedule_at_a_thousand_a_second(bench: MakeBench) -> None:
     with Server(good) as server:
         records = bench(server.url, plan_at(*np.arange(1000) / 1000), max_in_flight=2000).run()
     late = np.array([(r.sent_ns or 0) - r.intended_ns for r in records]) / 1e6
@@ -230,12 +235,12 @@ def test_sends_keep_to_the_schedule_at_a_thousand_a_second() -> None:
     assert np.median(late) < 5  # the server shares our interpreter here; the benchmark has the real figure
 
 
-def test_a_frozen_loop_shows_in_lag_and_schedule_delay() -> None:
+def test_a_frozen_loop_shows_in_lag_and_schedule_delay(bench: MakeBench) -> None:
     with Server(good) as server:
         tool = bench(server.url, plan_at(*np.arange(100) * 0.01))
         tool.start()
         gevent.sleep(0.2)
-        time.sleep(0.5)  # the loop stands still, as under SIGSTOP
+        tool.hold(0.5)
         records = tool.wait()
     worst = max((r.sent_ns or 0) - r.intended_ns for r in records) / 1e9
     assert 0.3 < worst < 0.9
@@ -244,16 +249,27 @@ def test_a_frozen_loop_shows_in_lag_and_schedule_delay() -> None:
     assert lag.quantile(0.8) > 0.1  # 50 of about 120 ticks were missed, and each one counts
 
 
-def test_listeners_get_every_record_once() -> None:
-    taken: list[RequestRecord] = []
+def test_listeners_get_every_record_once(bench: MakeBench) -> None:
+    taken: list[RecordBatch] = []
     with Server(good) as server:
         tool = bench(server.url, plan_at(*np.arange(30) * 0.005))
-        tool.engine.listeners.append(taken.extend)
+        tool.engine.listeners.append(taken.append)
         records = tool.run()
-    assert sorted(r.seq for r in taken) == [r.seq for r in records]
+    assert sorted(RecordBatch.concat(taken).seq.tolist()) == [r.seq for r in records]
 
 
-def test_a_broken_workload_ends_the_run_with_its_fault_and_all_records() -> None:
+def test_a_request_is_either_open_or_ended_whenever_the_counters_are_read() -> None:
+    with Server(good) as server:
+        tool = engines.bench(server.url, plan_at(*np.arange(30) * 0.005), native=False)
+        tool.start()
+        while not tool.engine.finished.is_set():
+            stats = tool.engine.stats()
+            assert stats.recorded + stats.in_flight == stats.offered
+            gevent.sleep(0)
+    assert stats.offered == 30
+
+
+def test_a_broken_workload_ends_the_run_with_its_fault_and_all_records(bench: MakeBench) -> None:
     class Broken:
         def ask(self, *_: object) -> None:
             raise RuntimeError("no prompts")
@@ -264,3 +280,14 @@ def test_a_broken_workload_ends_the_run_with_its_fault_and_all_records() -> None
         assert tool.engine.finished.wait(5)
     assert isinstance(tool.engine.fault, RuntimeError)
     assert len(tool.records) == 2
+
+
+def test_an_interpreter_that_stands_still_makes_the_native_engine_late_for_nothing() -> None:
+    with Server(good) as server:
+        tool = engines.bench(server.url, plan_at(*np.arange(100) * 0.01), native=True)
+        tool.start()
+        gevent.sleep(0.2)
+        time.sleep(0.5)  # the server shares our interpreter, so that only the sends can be on time
+        records = tool.wait()
+    assert max((r.sent_ns or 0) - r.intended_ns for r in records) < 100_000_000
+    assert tool.engine.loop_lag.max_seconds < 0.1

@@ -1,35 +1,47 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import gevent
+import numpy as np
 import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.load.counts import EngineStats
 from harness.load.gaps import GapRecorder
 from harness.load.lag import PERIOD_NS, Ticker
-from harness.load.sink import BATCH_RECORDS, RecordSink
+from harness.load.sink import MAX_WAITING_RECORDS, ROW_GROUP_RECORDS, RecordSink
 from harness.load.slice_run import share_of
 from harness.load.timer import TimerFd
 from harness.load.wheel import SLOT_NS, TimerWheel
 from harness.measure.record import SCHEMA, Outcome, RequestRecord, TokenSource
+from harness.measure.record_batch import RecordBatch
+from tests.harness.measure.build import histogram_of, record
 
 
-def record(seq: int) -> RequestRecord:
-    return RequestRecord(
-        seq, 0, 1, f"t{seq}", True, 10, Outcome.OK, 90, sent_ns=11, output_tokens=4,
-        token_source=TokenSource.USAGE, finish_reason="stop", gaps_ns=[1, 2] if seq % 2 else None,
-    )  # fmt: skip
+def records(*seqs: int) -> RecordBatch:
+    rows = [
+        RequestRecord(
+            seq, 0, 1, f"{seq:032x}", True, 10, Outcome.OK, 90, sent_ns=11, output_tokens=4,
+            token_source=TokenSource.USAGE, finish_reason="stop", gaps_ns=[1, 2] if seq % 2 else None,
+        )
+        for seq in seqs
+    ]  # fmt: skip
+    return RecordBatch.from_records(rows, 0)
 
 
-def test_the_sink_writes_every_record_in_order_across_batches(tmp_path: Path) -> None:
+def test_the_sink_writes_every_record_in_order_whatever_the_batches(tmp_path: Path) -> None:
     path = tmp_path / "records-0.parquet"
     sink = RecordSink(path)
-    n = 2 * BATCH_RECORDS + 7
-    for seq in range(n):
-        sink.add(record(seq))
+    n = 2 * ROW_GROUP_RECORDS + 7
+    borders = [0, 1, 2, 500, 501, 40_000, *range(40_001, 40_100), n]
+    everything = records(*range(n))
+    for start, stop in pairwise(borders):
+        sink.add(everything.rows(start, stop))
     assert not path.exists()  # a file under its final name is complete
     assert sink.close() == n
     table = pq.read_table(path)
@@ -37,11 +49,25 @@ def test_the_sink_writes_every_record_in_order_across_batches(tmp_path: Path) ->
     assert table["seq"].to_pylist() == list(range(n))
     assert table.slice(1, 1).to_pylist()[0] == {
         **dict.fromkeys(SCHEMA.names),
-        "seq": 1, "worker": 0, "stage": 1, "trace_id": "t1", "sampled": True, "intended_ns": 10,
+        "seq": 1, "worker": 0, "stage": 1, "trace_id": f"{1:032x}", "sampled": True, "intended_ns": 10,
         "outcome": "ok", "end_ns": 90, "sent_ns": 11, "input_tokens": 0, "output_tokens": 4, "max_tokens": 0,
         "token_source": "usage", "chunks": 0, "max_gap_ns": 0, "finish_reason": "stop", "bytes_received": 0,
         "reconnects": 0, "gaps_ns": [1, 2],
     }  # fmt: skip
+    groups = pq.ParquetFile(path).metadata
+    assert [groups.row_group(i).num_rows for i in range(3)] == [ROW_GROUP_RECORDS, ROW_GROUP_RECORDS, 7]
+
+
+def test_full_row_groups_are_written_while_the_run_goes_on(tmp_path: Path) -> None:
+    sink = RecordSink(tmp_path / "records-0.parquet")
+    sink.add(records(*range(ROW_GROUP_RECORDS + 1)))
+    for _ in range(200):
+        if sink.recorded:
+            break
+        gevent.sleep(0.01)
+    assert sink.recorded == ROW_GROUP_RECORDS
+    assert (tmp_path / "records-0.parquet.part").stat().st_size > 10_000
+    assert sink.close() == ROW_GROUP_RECORDS + 1
 
 
 def test_a_sink_without_records_still_leaves_a_readable_file(tmp_path: Path) -> None:
@@ -52,10 +78,51 @@ def test_a_sink_without_records_still_leaves_a_readable_file(tmp_path: Path) -> 
 
 def test_a_sink_that_cannot_write_counts_its_losses_and_says_why(tmp_path: Path) -> None:
     sink = RecordSink(tmp_path / "missing" / "records-0.parquet")
-    sink.add(record(0))
+    sink.add(records(0, 1))
     sink.close()
     assert sink.failure is not None
+    assert (sink.recorded, sink.lost) == (0, 2)
+    sink.add(records(2, 3, 4))
+    assert sink.lost == 5
     assert not list(tmp_path.iterdir())
+
+
+def test_records_that_no_file_can_hold_are_lost_and_told_not_forgotten(tmp_path: Path) -> None:
+    sink = RecordSink(tmp_path / "records-0.parquet")
+    sink.add(replace(records(0, 1), outcome=np.array([0, 200], np.uint8)))
+    assert sink.close() == 0
+    assert sink.lost == 2
+    assert not (tmp_path / "records-0.parquet").exists()
+
+
+def test_a_disk_that_falls_behind_loses_what_exceeds_the_bound(tmp_path: Path) -> None:
+    sink = RecordSink(tmp_path / "records-0.parquet")
+    group = records(*range(ROW_GROUP_RECORDS))
+    for _ in range(MAX_WAITING_RECORDS // ROW_GROUP_RECORDS):
+        sink.add(group)  # without a pause, so that nothing is written meanwhile
+    assert (sink.lost, sink.failure) == (0, None)
+    sink.add(records(1, 2))
+    assert sink.lost == 2
+    assert sink.failure == "the disk could not keep up with the records"
+    assert sink.close() == MAX_WAITING_RECORDS
+
+
+def test_batches_are_counted_as_their_records_would_be_one_by_one() -> None:
+    requests = [
+        record(0, 1.0, ttft=0.2, delay=0.001),
+        record(1, 1.0, ttft=0.4, delay=0.003),
+        record(2, 1.0, outcome=Outcome.TIMEOUT, first_token_ns=1_100_000_000, delay=0.002),
+        record(3, 1.0, outcome=Outcome.DROPPED),
+        record(4, 1.0, first_token_ns=None, delay=0.004),
+    ]
+    stats = EngineStats()
+    for part in (requests[:2], requests[2:]):
+        stats.count(RecordBatch.from_records(part, 0))
+    expected = {Outcome.OK: 3, Outcome.TIMEOUT: 1, Outcome.DROPPED: 1}
+    assert {outcome: n for outcome, n in stats.completed.items() if n} == expected
+    assert (stats.recorded, stats.sent) == (5, 4)
+    assert stats.ttft == histogram_of([0.2, 0.4])  # a failure's first token is not in it
+    assert stats.schedule_delay == histogram_of([0.001, 0.003, 0.002, 0.004])
 
 
 def test_the_timer_expires_at_its_instant_and_then_at_every_period() -> None:

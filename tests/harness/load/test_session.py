@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,11 +13,13 @@ import pytest
 
 from harness.arrivals import build_plan
 from harness.errors import TidegateError, UsageError
-from harness.load.session import Progress, drive, measure_capacity
+from harness.load.session import Crew, Progress, drive, measure_capacity
 from harness.measure.records import Records, read_records
 from harness.measure.worker_report import read_worker_reports
 from harness.scenario.model import Scenario
-from tests.harness.load.servers import Server, good, silent, slow_stream
+from tests.harness.load.servers import Asked, Server, free_port, good, silent, slow_stream
+
+WORKER = ("harness.load.worker", "--master-port")
 
 
 def scenario(url: str, rate: str = "100/s", seconds: float = 1.0, **more: Any) -> Scenario:
@@ -33,7 +36,8 @@ def scenario(url: str, rate: str = "100/s", seconds: float = 1.0, **more: Any) -
 
 
 def run(plan: Scenario, run_dir: Path, workers: int = 1, **options: Any) -> tuple[Any, Records]:
-    result = drive(plan, "run-1", run_dir, workers, options.pop("on_progress", lambda _: None), **options)
+    crew = options.pop("crew", Crew(workers))
+    result = drive(plan, "run-1", run_dir, crew, options.pop("on_progress", lambda _: None), **options)
     return result, read_records(run_dir)
 
 
@@ -138,20 +142,61 @@ def test_a_mistake_that_a_worker_finds_is_the_masters_error(tmp_path: Path) -> N
     assert not workers_of_this_process()
 
 
-def test_remote_workers_join_at_the_bind_address_and_ship_their_files(tmp_path: Path) -> None:
-    import subprocess
-
-    from tests.harness.load.servers import free_port
-
-    port = free_port()
-    worker = subprocess.Popen([sys.executable, "-m", "harness.load.worker", "--master-port", str(port)])
+def test_workers_that_join_send_what_they_wrote_elsewhere_and_keep_nothing(tmp_path: Path) -> None:
+    port, scratch, run_dir = free_port(), tmp_path / "scratch", tmp_path / "run"
+    scratch.mkdir()
+    run_dir.mkdir()
+    joining = ["-m", "harness.load.worker", "--master-port", str(port), "--scratch", str(scratch)]
+    worker = subprocess.Popen([sys.executable, *joining])
     with Server(good) as server:
         plan = scenario(server.url)
-        result, records = run(plan, tmp_path, workers=0, bind=("127.0.0.1", port), remote_workers=1)
-    assert result.workers_lost == 0
-    assert len(records) == len(build_plan(plan))
-    assert len(read_worker_reports(tmp_path)) == 1
+        result, records = run(plan, run_dir, crew=Crew(0, joining=1, bind=("127.0.0.1", port)))
+    assert (result.workers_lost, result.problems) == (0, ())
+    assert records.seq.tolist() == build_plan(plan).seq.tolist()
+    assert len(read_worker_reports(run_dir)) == 1
     assert worker.wait(10) == 0
+    assert not list(scratch.iterdir())
+    assert {path.name for path in run_dir.iterdir()} == {"records-0.parquet", "worker-0.json"}
+
+
+AHEAD = """
+import sys, time
+from pathlib import Path
+from harness.load.worker import main
+from harness.load.worker_side import WorkerOptions
+
+ahead_ns = 3_000_000_000
+sys.exit(main(["--master-port", sys.argv[1]], WorkerOptions(None, lambda: time.time_ns() + ahead_ns)))
+"""
+
+
+def test_workers_whose_clocks_differ_by_seconds_start_together(tmp_path: Path) -> None:
+    port = free_port()
+    joining = [sys.executable, "-c", AHEAD, str(port)]
+    workers = [subprocess.Popen(joining), subprocess.Popen([sys.executable, "-m", *WORKER, str(port)])]
+    heard: list[float] = []
+
+    async def noting(asked: Asked) -> None:
+        heard.append(time.monotonic())
+        await good(asked)
+
+    with Server(noting) as server:
+        plan = scenario(server.url, "50/s")
+        result, records = run(plan, tmp_path, crew=Crew(0, joining=2, bind=("127.0.0.1", port)))
+    assert [worker.wait(10) for worker in workers] == [0, 0]
+    assert result.problems == ()
+    assert records.ok.all()
+    assert heard[-1] - heard[0] < 1.5  # the load of 1 s; uncorrected it would take 4 s
+    clocks = [report.master_clock for report in read_worker_reports(tmp_path)]
+    offsets_seconds = sorted(clock.start.offset_ns / 1e9 for clock in clocks if clock is not None)
+    assert offsets_seconds == pytest.approx([0, 3], abs=0.05)
+    for clock in clocks:
+        assert clock is not None
+        assert abs(clock.start.offset_ns - round(clock.start.offset_ns, -9)) <= clock.start.uncertainty_ns
+        assert clock.drift_ns is not None
+        assert abs(clock.drift_ns) <= clock.start.uncertainty_ns * 2 + 50_000_000
+    starts = {report.start_wall_ns for report in read_worker_reports(tmp_path)}
+    assert len(starts) == 1  # on the master's clock
 
 
 def test_capacity_is_what_the_server_can_do_for_that_many_users() -> None:

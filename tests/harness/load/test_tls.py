@@ -2,14 +2,22 @@ from __future__ import annotations
 
 import ssl
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from harness.errors import UsageError
+from harness.load.target_model import with_model
 from harness.measure.record import Outcome
-from tests.harness.load.engines import bench, plan_at
+from harness.scenario.model import Target
+from tests.harness.load import engines
+from tests.harness.load.engines import plan_at
+from tests.harness.load.grpc_servers import MODEL, grpc_server
 from tests.harness.load.servers import Server, good, slow_stream
+from tests.harness.load.test_grpc_client import Prompt, Tool
+
+bench = partial(engines.bench, native=False)
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +84,14 @@ def test_an_unusable_token_is_a_usage_error_that_names_the_variable_only(
     with pytest.raises(UsageError, match="TIDEGATE_TEST_KEY") as refused:
         bench("http://127.0.0.1:1", plan_at(0.0), api_key_env="TIDEGATE_TEST_KEY")
     assert "s3cret" not in str(refused.value)
+
+
+def test_grpc_goes_over_tls_where_the_url_says_so(certificate: Path, tmp_path: Path) -> None:
+    with grpc_server(tmp_path, certificate) as server:
+        trusting = {"ca_file": certificate}
+        [record] = Tool(server.url, Prompt("tokens 3"), **trusting).run()
+        assert (record.outcome, record.output_tokens) == (Outcome.OK, 3)
+        assert with_model(Target(url=server.url, **trusting)).model == MODEL
+        [record] = Tool(server.url, Prompt("tokens 3")).run()
+        assert record.outcome is Outcome.REFUSED
+        assert (record.error_type or "").startswith("tls: CERTIFICATE_VERIFY_FAILED")

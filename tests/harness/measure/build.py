@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from harness.measure.histogram import LogHistogram
 from harness.measure.record import SCHEMA, Outcome, RequestRecord, TokenSource
+from harness.measure.record_batch import RecordBatch
 from harness.measure.records import Records, from_tables
 from harness.measure.worker_report import Clock, WorkerReport
 from harness.scenario.model import Limits, Rate, Scenario, Spike, Stage
@@ -52,6 +53,15 @@ def record(
         "token_source": TokenSource.USAGE if ok else TokenSource.NONE,
     }
     return RequestRecord(seq=seq, stage=stage, intended_ns=due_ns, outcome=outcome, **(facts | more))
+
+
+def requests_in(batch: RecordBatch) -> list[RequestRecord]:
+    """Return a batch's records one by one, as they would be read from its file."""
+    names = [field.name for field in fields(RequestRecord)]
+    rows = batch.to_arrow().select(names).to_pylist()
+    for row in rows:
+        row |= {"outcome": Outcome(row["outcome"]), "token_source": TokenSource(row["token_source"])}
+    return [RequestRecord(**row) for row in rows]
 
 
 def table_of(rows: Iterable[RequestRecord]) -> pa.Table:

@@ -4,12 +4,14 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from harness.measure.record import Outcome
+from harness.measure.record import SCHEMA, Outcome
 from harness.measure.records import read_records
 from harness.measure.timings import MISSING
-from tests.harness.measure.build import MS, record, records_of, write_records
+from tests.harness.measure.build import MS, record, records_of, table_of, write_records
 
 
 def test_the_formulas_by_hand() -> None:
@@ -87,3 +89,21 @@ def test_records_of_a_stage() -> None:
     records = records_of([record(seq, due=seq, stage=seq % 3) for seq in range(6)])
     assert records.for_stage(1).seq.tolist() == [1, 4]
     assert records.for_stage(1).trace_id.to_pylist() == [f"{1:032x}", f"{4:032x}"]
+
+
+def test_a_file_whose_words_are_plain_text_is_read_like_one_with_dictionaries(tmp_path: Path) -> None:
+    rows = [record(0, 0.0), record(1, 0.0, outcome=Outcome.TIMEOUT)]
+    plain = pa.schema(
+        [field.with_type(pa.string()) if pa.types.is_dictionary(field.type) else field for field in SCHEMA]
+    )
+    pq.write_table(table_of(rows).cast(plain), tmp_path / "records-0.parquet")
+    write_records(tmp_path, 1, [record(2, 0.0)])
+    assert read_records(tmp_path).ok.tolist() == [True, False, True]
+
+
+def test_a_file_that_holds_no_records_is_named(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"seq": [1]}), tmp_path / "records-0.parquet")
+    write_records(tmp_path, 1, [record(2, 0.0)])
+    records = read_records(tmp_path)
+    assert records.seq.tolist() == [2]
+    assert records.unreadable[0].startswith("records-0.parquet")

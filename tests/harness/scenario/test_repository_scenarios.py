@@ -100,3 +100,15 @@ def test_the_replay_of_the_real_trace_sends_its_first_five_minutes() -> None:
     assert plan.input_tokens is not None
     assert plan.input_tokens.tolist() == [int(row.split(",")[1]) for row in rows[:781]]
     assert plan.offsets_seconds[1] * 20 == pytest.approx(0.052, abs=1e-5)
+
+
+def test_the_hundred_thousand_streams_are_a_hundred_thousand_and_all_may_be_open() -> None:
+    scenario = load_scenario(FOLDER / "connections_100k.yaml")
+    plan = build_plan(scenario)
+    assert (len(plan), scenario.max_in_flight) == (100_000, 100_000)
+    assert plan.offsets_seconds[-1] < 4
+    workload = build_workload(scenario)
+    assert workload.ask(0, 0) is workload.ask(99_999, 0)  # encoded once, however many ask it
+    # 20 gaps of 3 s after the first token: a stream lasts a minute, and its timeouts allow that.
+    assert scenario.target.request_timeout > 60 < scenario.drain
+    assert scenario.target.connection == "close"

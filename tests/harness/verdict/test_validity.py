@@ -9,7 +9,7 @@ import pytest
 from harness.measure.reconcile import ServerCounts
 from harness.measure.record import Outcome, RequestRecord
 from harness.measure.summarize import summarize
-from harness.measure.worker_report import Clock, WorkerReport
+from harness.measure.worker_report import Clock, ClockReading, MasterClock, WorkerReport
 from harness.scenario.model import Scenario
 from harness.verdict.judge import judge
 from harness.verdict.model import Verdict, VerdictKind
@@ -173,3 +173,36 @@ def test_the_sentences_have_numbers_and_limits() -> None:
         "schedule_delay: requests left late: p99 12.3 ms after they were due, over 2000 sent; "
         "the limit is 5 ms"
     )
+
+
+def clocked(worker: int, uncertainty_ms: float = 0.1, drift_ms: float = 0.0) -> WorkerReport:
+    """A worker an hour ahead of the master, whose clock moves by ``drift_ms`` over a run of 100 s."""
+    start = ClockReading(0, 3600 * 1000 * MS, int(uncertainty_ms * MS))
+    end = ClockReading(100_000 * MS, start.offset_ns + int(drift_ms * MS), start.uncertainty_ns)
+    return report(worker, planned=1000, master_clock=MasterClock(start, end))
+
+
+def test_an_offset_is_no_fault_where_it_is_known() -> None:
+    assert codes(judged(rows(), [clocked(0), clocked(1)])) == []
+
+
+def test_a_clock_that_is_not_known_well_enough_to_start_together_spoils_a_run() -> None:
+    verdict = judged(rows(), [clocked(0), clocked(1, uncertainty_ms=5.1)])
+    assert codes(verdict) == ["clock_uncertain"]
+    assert "worker 1's clock was compared with the master's to ± 5.1 ms" in verdict.reasons[0]
+    assert codes(judged(rows(), [clocked(0), clocked(1, uncertainty_ms=4.9)])) == []
+    lenient = scenario_of(stage("steady", 100), clock_uncertainty=0.02)
+    assert codes(judged(rows(), [clocked(0), clocked(1, uncertainty_ms=5.1)], lenient)) == []
+
+
+def test_a_clock_that_surely_moved_against_the_masters_spoils_a_run() -> None:
+    assert codes(judged(rows(), [clocked(0), clocked(1, drift_ms=-51)])) == ["clock_drifted"]
+    assert codes(judged(rows(), [clocked(0), clocked(1, drift_ms=49)])) == []
+    doubtful = clocked(1, uncertainty_ms=1, drift_ms=51)  # 49 ms, if both readings were off by 1 ms
+    assert codes(judged(rows(), [clocked(0), doubtful])) == []
+
+
+def test_a_missing_or_broken_shard_spoils_a_run_and_is_named() -> None:
+    told = "worker 1 on host-b: records-1.parquet has another SHA-256 than its worker computed"
+    verdict = judged(rows(), problems=(told,))
+    assert verdict.reasons == (f"spoiled: {told}",)

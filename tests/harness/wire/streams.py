@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from hypothesis import strategies as st
 
-from harness.measure.record import Outcome
+from harness.measure.record import Outcome, RequestRecord
 from harness.wire.exchange import Exchange
 
 DONE = b"data: [DONE]\n\n"
@@ -57,8 +57,31 @@ def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
 cuts = st.lists(st.integers(0, 10_000), max_size=12)
 
 
+class ReadAnswer(Protocol):
+    """What the claims ask of an exchange that has read an answer."""
+
+    outcome: Outcome | None
+    error_type: str | None
+    status: int | None
+    first_byte_ns: int | None
+    first_token_ns: int | None
+    last_token_ns: int | None
+    chunks: int
+    max_gap_ns: int
+    gaps_ns: list[int] | None
+    reusable: bool
+
+    def fill(self, record: RequestRecord, zero_ns: int) -> None: ...
+
+
+class Reader(Protocol):
+    """Feeds the pieces 1 ms apart, from 1 ms on, then the connection's end if the answer is still open."""
+
+    def __call__(self, pieces: list[bytes], stream: bool = True, eof: bool = True) -> ReadAnswer: ...
+
+
 def read(pieces: list[bytes], stream: bool = True, eof: bool = True, **options: Any) -> Exchange:
-    """Feed the pieces 1 ms apart, from 1 ms on."""
+    """Be the `Reader` of the reference."""
     gaps: list[int] = []
     exchange = Exchange(stream, gaps.append, keep_gaps=True, **options)
     now_ns = 0
@@ -72,5 +95,6 @@ def read(pieces: list[bytes], stream: bool = True, eof: bool = True, **options: 
     return exchange
 
 
-def outcome_of(data: bytes, stream: bool = True) -> Outcome | None:
-    return read([data], stream).outcome
+def decode(pieces: list[bytes]) -> Exchange:
+    """Read without the shortcut for events like the one before: text that is kept must be decoded."""
+    return read(pieces, keep_text=True)

@@ -1,3 +1,5 @@
+"""What an exchange makes of an answer: of the reference, and in tests/harness/core of the core."""
+
 from __future__ import annotations
 
 import json
@@ -8,23 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.measure.record import Outcome, RequestRecord, TokenSource
-from harness.wire.exchange import Exchange
 from tests.harness.wire.streams import (
     DONE,
     FRAMINGS,
+    ReadAnswer,
+    Reader,
     chunk_event,
     chunked,
     cuts,
-    outcome_of,
+    decode,
     pieces_of,
-    read,
     stream_body,
     until_close,
     with_length,
 )
 
 
-def record_of(exchange: Exchange) -> RequestRecord:
+def record_of(exchange: ReadAnswer) -> RequestRecord:
     record = RequestRecord(0, 0, 0, "t", False, 0, exchange.outcome or Outcome.CANCELLED, 0)
     exchange.fill(record, 0)
     return record
@@ -36,7 +38,7 @@ def one_by_one(*events: bytes) -> list[bytes]:
     return [head, *(b"%x\r\n%b\r\n" % (len(e), e) for e in events), b"0\r\n\r\n"]
 
 
-def test_instants_are_those_of_the_reads_that_brought_the_tokens() -> None:
+def test_instants_are_those_of_the_reads_that_brought_the_tokens(read: Reader) -> None:
     pieces = one_by_one(chunk_event(""), *map(chunk_event, ("a", "b", "c")), chunk_event(None, "stop"), DONE)
     exchange = read(pieces)
     assert exchange.outcome is Outcome.OK
@@ -48,13 +50,13 @@ def test_instants_are_those_of_the_reads_that_brought_the_tokens() -> None:
     assert exchange.max_gap_ns == 1_000_000
 
 
-def test_usage_wins_over_counted_chunks_and_carries_the_cached_tokens() -> None:
+def test_usage_wins_over_counted_chunks_and_carries_the_cached_tokens(read: Reader) -> None:
     record = record_of(read([chunked(stream_body(["a", "b"]))]))
     assert (record.output_tokens, record.token_source) == (4, TokenSource.USAGE)
     assert (record.input_tokens, record.cached_tokens, record.finish_reason) == (8, 4, "stop")
 
 
-def test_without_usage_the_chunks_are_counted_and_the_record_says_so() -> None:
+def test_without_usage_the_chunks_are_counted_and_the_record_says_so(read: Reader) -> None:
     record = record_of(read(one_by_one(chunk_event("a"), chunk_event("b"), DONE)))
     assert (record.output_tokens, record.token_source) == (2, TokenSource.CHUNKS)
 
@@ -64,7 +66,7 @@ texts = st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=8)
 
 @given(texts, st.sampled_from(FRAMINGS), st.integers(1, 200), cuts)
 def test_any_split_of_any_framing_gives_the_same_answer(
-    words: list[str], framing: Any, size: int, where: list[int]
+    read: Reader, words: list[str], framing: Any, size: int, where: list[int]
 ) -> None:
     body = stream_body(words)
     data = chunked(body, size) if framing is chunked else framing(body)
@@ -79,7 +81,7 @@ def test_any_split_of_any_framing_gives_the_same_answer(
 
 @given(st.lists(st.text(max_size=6), min_size=1, max_size=12), st.booleans())
 def test_the_shortcut_for_similar_chunks_counts_as_full_decoding_does(
-    words: list[str], ascii_only: bool
+    read: Reader, words: list[str], ascii_only: bool
 ) -> None:
     events = [
         b"data: "
@@ -90,7 +92,7 @@ def test_the_shortcut_for_similar_chunks_counts_as_full_decoding_does(
         for w in words
     ]
     pieces = one_by_one(*events, DONE)
-    quick, full = read(pieces), read(pieces, keep_text=True)
+    quick, full = read(pieces), decode(pieces)
     assert (quick.outcome, quick.chunks) == (full.outcome, full.chunks)
     if full.chunks:
         assert quick.chunks == sum(1 for word in words if word)
@@ -106,30 +108,23 @@ def test_the_shortcut_for_similar_chunks_counts_as_full_decoding_does(
         chunk_event(None, usage={"completion_tokens": 9}),
     ],
 )
-def test_an_event_unlike_the_learned_one_is_decoded(event: bytes) -> None:
+def test_an_event_unlike_the_learned_one_is_decoded(read: Reader, event: bytes) -> None:
     pieces = one_by_one(chunk_event("a"), chunk_event("b"), event, chunk_event("c"), DONE)
-    quick, full = read(pieces), read(pieces, keep_text=True)
-    assert (quick.chunks, quick.finish_reason, quick.usage) == (full.chunks, full.finish_reason, full.usage)
-
-
-def test_text_is_kept_when_asked_for_across_utf8_borders() -> None:
-    data = chunked(stream_body(["漢", "字 ", "🌊"]), 7)
-    exchange = read([data[i : i + 1] for i in range(len(data))], keep_text=True)
-    assert "".join(exchange.pieces or ()) == "漢字 🌊"
+    assert record_of(read(pieces)) == record_of(decode(pieces))
 
 
 @pytest.mark.parametrize("key", ["reasoning_content", "reasoning", "content"])
-def test_reasoning_is_output_too(key: str) -> None:
+def test_reasoning_is_output_too(read: Reader, key: str) -> None:
     event = b'data: {"choices":[{"delta":{"%b":"hm"}}]}\n\n' % key.encode()
     assert read(one_by_one(event, event, DONE)).chunks == 2
 
 
-def test_completions_chunks_carry_their_text_in_another_place() -> None:
+def test_completions_chunks_carry_their_text_in_another_place(read: Reader) -> None:
     event = b'data: {"choices":[{"index":0,"text":" a","finish_reason":null}]}\n\n'
     assert read(one_by_one(event, event, event, DONE)).chunks == 3
 
 
-def test_crlf_and_comments_are_no_obstacle() -> None:
+def test_crlf_and_comments_are_no_obstacle(read: Reader) -> None:
     body = b": ping\r\n\r\n" + stream_body(["a", "b"]).replace(b"\n", b"\r\n")
     assert read([chunked(body)]).chunks == 2
 
@@ -161,25 +156,25 @@ def test_crlf_and_comments_are_no_obstacle() -> None:
         (with_length(b"{}", "404 Not Found"), Outcome.HTTP_ERROR),
     ],
 )
-def test_each_ending_has_its_outcome(data: bytes, outcome: Outcome) -> None:
-    assert outcome_of(data) is outcome
+def test_each_ending_has_its_outcome(read: Reader, data: bytes, outcome: Outcome) -> None:
+    assert read([data]).outcome is outcome
     assert read([data[i : i + 1] for i in range(len(data))]).outcome is outcome
 
 
 @pytest.mark.parametrize("size", [7, 4000])
-def test_an_error_object_inside_a_200_stream_is_an_error(size: int) -> None:
+def test_an_error_object_inside_a_200_stream_is_an_error(read: Reader, size: int) -> None:
     error = b'data: {"error":{"message":"out of memory","type":"InternalServerError","code":500}}\n\n'
     exchange = read([chunked(chunk_event("a") + error + DONE, size)])
     assert (exchange.outcome, exchange.error_type) == (Outcome.HTTP_ERROR, "stream: InternalServerError")
     assert exchange.reusable  # the framing was kept, so the connection may go on
 
 
-def test_the_error_type_of_an_error_answer_is_kept() -> None:
+def test_the_error_type_of_an_error_answer_is_kept(read: Reader) -> None:
     body = b'{"error": {"message": "no", "type": "invalid_request_error"}}'
     assert read([with_length(body, "400 Bad Request")]).error_type == "invalid_request_error"
 
 
-def test_a_whole_chat_answer_is_one_chunk_with_its_usage() -> None:
+def test_a_whole_chat_answer_is_one_chunk_with_its_usage(read: Reader) -> None:
     body = json.dumps(
         {
             "choices": [{"message": {"role": "assistant", "content": "hi"}, "finish_reason": "length"}],
@@ -192,9 +187,9 @@ def test_a_whole_chat_answer_is_one_chunk_with_its_usage() -> None:
     assert record.first_token_ns == record.last_token_ns == 1_000_000
 
 
-def test_a_whole_completions_answer_is_read_too() -> None:
+def test_a_whole_completions_answer_is_read_too(read: Reader) -> None:
     body = b'{"choices": [{"text": "hi", "finish_reason": "stop"}]}'
-    assert outcome_of(with_length(body), stream=False) is Outcome.OK
+    assert read([with_length(body)], stream=False).outcome is Outcome.OK
 
 
 @pytest.mark.parametrize(
@@ -206,21 +201,33 @@ def test_a_whole_completions_answer_is_read_too() -> None:
         (b'{"choices": [{"message": {"content": ""}}]}', Outcome.EMPTY),
     ],
 )
-def test_a_whole_answer_may_be_wrong_in_its_own_ways(body: bytes, outcome: Outcome) -> None:
-    assert outcome_of(with_length(body), stream=False) is outcome
+def test_a_whole_answer_may_be_wrong_in_its_own_ways(read: Reader, body: bytes, outcome: Outcome) -> None:
+    assert read([with_length(body)], stream=False).outcome is outcome
 
 
-def test_an_interim_answer_is_not_the_answer() -> None:
+def test_an_interim_answer_is_not_the_answer(read: Reader) -> None:
     exchange = read([b"HTTP/1.1 100 Continue\r\n\r\n" + chunked(stream_body(["a"]))])
     assert (exchange.outcome, exchange.status) == (Outcome.OK, 200)
 
 
-def test_bytes_after_the_answer_make_the_connection_unusable() -> None:
+def test_bytes_after_the_answer_make_the_connection_unusable(read: Reader) -> None:
     assert read([chunked(stream_body(["a"]))]).reusable
     surplus = read([chunked(stream_body(["a"])) + b"HTTP/1.1 200 OK\r\n\r\n"])
     assert (surplus.outcome, surplus.reusable) == (Outcome.OK, False)
 
 
-def test_connection_close_is_honoured() -> None:
+def test_connection_close_is_honoured(read: Reader) -> None:
     data = chunked(stream_body(["a"])).replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1)
     assert not read([data]).reusable
+
+
+def test_an_endless_event_that_only_the_end_completes_is_malformed(read: Reader) -> None:
+    half = b"data: " + b"x" * 600_000
+    record = record_of(read([with_length(half + b"\n" + half + b"\n")]))
+    assert record.outcome is Outcome.MALFORMED
+    assert (record.error_type or "").startswith("sse: ")
+
+
+def test_json_that_nests_too_deeply_is_malformed(read: Reader) -> None:
+    deep = b'{"choices":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    assert read([with_length(deep, kind="application/json")], stream=False).outcome is Outcome.MALFORMED

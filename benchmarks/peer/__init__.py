@@ -1,0 +1,1 @@
+"""Other people's load generators, one file each, behind one small interface."""

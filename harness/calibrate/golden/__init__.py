@@ -1,0 +1,1 @@
+"""The golden target: a server that answers by a written timetable and logs when it really wrote."""
