@@ -174,6 +174,20 @@ def demo(runs_dir: RunsDir = Path("runs")) -> None:
 
 
 @app.command()
+def calibrate(
+    quick: Annotated[bool, typer.Option("--quick", help="Within 20 s, from one pass.")] = False,
+) -> None:
+    """Measure what the harness itself adds on this machine; every report shows it from then on."""
+    from harness.calibrate.calibrate import calibrate as measure_floor
+    from harness.report.calibration import print_floor
+    from harness.telemetry.floor_store import write_floor
+
+    floor = measure_floor(quick, lambda text: _err.print(text) if text else None)
+    print_floor(_out, floor)
+    _out.print(f"kept in {write_floor(floor)}")
+
+
+@app.command()
 def doctor(
     scenario: Annotated[Path | None, typer.Argument(help="A scenario that it should carry.")] = None,
     target: Annotated[

@@ -19,7 +19,7 @@ from harness.preflight.preflight import preflight, refuse_what_cannot_work
 from harness.report.run_folder import Report
 from harness.scenario.load import dump, needs_capacity, resolve
 from harness.scenario.model import Scenario
-from harness.telemetry.environment import read_environment
+from harness.telemetry.floor_store import environment_with_floor
 from harness.telemetry.target import counted_between, read_counters
 from harness.workload import build_workload
 
@@ -135,7 +135,7 @@ def run_users(scenario: Scenario, runs_dir: Path, watch: Callable[[Progress], No
 def _store(run_dir: Path, facts: Facts, driven: DriveResult, **environment: str) -> None:
     aborted = "the run was stopped before its end" if driven.aborted else None
     facts = replace(facts, workers_lost=driven.workers_lost, aborted=aborted, problems=driven.problems)
-    store_facts(run_dir, facts, read_environment() | environment)
+    store_facts(run_dir, facts, environment_with_floor() | environment)
 
 
 def _probe(scenario: Scenario, note: Callable[[str], None]) -> Capacity:

@@ -9,6 +9,7 @@ from typing import Any
 from harness.measure.reception import Reception
 from harness.measure.summary import OpenStreams, Reconciliation, WorkerClock
 from harness.report import units, words
+from harness.report.calibration import floor_rows
 from harness.report.closed_loop import is_closed
 from harness.report.markup import Html, cell, el, table
 from harness.report.run_folder import Report
@@ -44,6 +45,7 @@ def generator(report: Report) -> Html:
         *_clock_rows(health.clocks),
         *_reception_rows(health.reception),
         *_stream_rows(report.summary.open_streams),
+        *floor_rows(report.summary),
         ("Connections replaced", units.count(health.reconnects)),
         ("Workers", f"{health.workers:,}, {lost}"),
         ("Processor per worker", ", ".join(f"{share * 100:.0f} % of a core" for share in health.cpu_share)),
