@@ -115,6 +115,22 @@ def open_loop(url: str, plan: Plan, *, stream: bool, tokens: int, native: bool =
     return Driven(RecordBatch.concat(batches), *took, engine)
 
 
+CLEAN_LATE_P99_MS = 5.0
+_TAIL_SECONDS = 0.1
+
+
+def kept_up(driven: Driven, seconds: float, answer_seconds: float) -> bool:
+    """Say whether sends were on time, and the answers, of ``answer_seconds`` each, too.
+
+    A load that a slower server drags out would else count as taken in within the seconds in which it was due.
+    """
+    took_seconds = float(driven.records.end_ns.max() - driven.records.intended_ns.min()) / 1e9
+    on_time = np.percentile(driven.late_ms, 99) <= CLEAN_LATE_P99_MS
+    return bool(
+        driven.records.ok.all() and on_time and took_seconds <= seconds + answer_seconds + _TAIL_SECONDS
+    )
+
+
 def wait_a_moment() -> None:
     """Let sockets of the drive before close."""
     gevent.sleep(0.5)

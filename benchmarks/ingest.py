@@ -13,7 +13,15 @@ import sys
 
 import numpy as np
 
-from benchmarks.drive import Driven, constant_plan, like_a_worker, open_loop, wait_a_moment
+from benchmarks.drive import (
+    CLEAN_LATE_P99_MS,
+    Driven,
+    constant_plan,
+    kept_up,
+    like_a_worker,
+    open_loop,
+    wait_a_moment,
+)
 from benchmarks.figures import say
 from benchmarks.lean_server import cores_for_both, lean_server
 
@@ -21,7 +29,6 @@ GAP_SECONDS = 0.01
 TOKENS = 64
 LADDER_TOKENS_PER_SECOND = (12_800, 50_000, 75_000, 100_000, 150_000, 200_000, 250_000, 300_000)
 GOAL_TOKENS_PER_CORE_SECOND = 250_000
-CLEAN_LATE_P99_MS = 5.0
 
 
 def climb(url: str, seconds: float, *, native: bool) -> Driven:
@@ -32,7 +39,7 @@ def climb(url: str, seconds: float, *, native: bool) -> Driven:
         driven = open_loop(url, plan, stream=True, tokens=TOKENS, native=native)
         tell(driven, tokens_per_second, native)
         wait_a_moment()
-        if not driven.records.ok.all() or np.percentile(driven.late_ms, 99) > CLEAN_LATE_P99_MS:
+        if not kept_up(driven, seconds, GAP_SECONDS * TOKENS):
             break
         best = driven
     assert best is not None, "not even the first rung was clean"

@@ -19,13 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.drive import Driven, constant_plan, like_a_worker, open_loop, wait_a_moment
+from benchmarks.drive import Driven, constant_plan, kept_up, like_a_worker, open_loop, wait_a_moment
 from benchmarks.figures import say
 from benchmarks.lean_server import cores_for_both, lean_server
 
 LADDER_PER_SECOND = (1_000, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000, 80_000, 100_000, 120_000)
 GOAL_PER_CORE_SECOND = 100_000
-CLEAN_LATE_P99_MS = 5.0
 _WRK_SCRIPT = """wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.body = '{"model":"m","stream":false,"max_tokens":1,"messages":[{"role":"user","content":"%s"}]}'
@@ -39,7 +38,7 @@ def climb(url: str, seconds: float, *, native: bool) -> tuple[int, Driven]:
         driven = open_loop(url, constant_plan(rate, seconds), stream=False, tokens=1, native=native)
         tell(driven, rate, native)
         wait_a_moment()
-        if not driven.records.ok.all() or np.percentile(driven.late_ms, 99) > CLEAN_LATE_P99_MS:
+        if not kept_up(driven, seconds, 0.0):
             break
         best = rate, driven
     assert best is not None, "not even the first rung was clean"

@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks import ingest, open_loop
-from benchmarks.drive import Driven, constant_plan, like_a_worker, wait_a_moment
+from benchmarks.drive import Driven, constant_plan, kept_up, like_a_worker, wait_a_moment
 from benchmarks.drive import open_loop as drive
 from benchmarks.peer.tool import GAP_MS, STREAMED_TOKENS, Launch, Load, Reading
 
 MODEST_PER_SECOND = 50
-TAIL_SECONDS = 0.1  # after the last answer is due
 CLIMB = 0  # streams "at a time" that mean: as many as it can
 
 
@@ -51,22 +50,11 @@ def climb(url: str, seconds: float, stream: bool) -> Driven:
     for tokens_per_second in ladder:
         driven = drive(url, constant_plan(tokens_per_second / tokens, seconds), stream=stream, tokens=tokens)
         wait_a_moment()
-        if not kept_up(driven, seconds, stream):
+        if not kept_up(driven, seconds, GAP_MS / 1e3 * STREAMED_TOKENS if stream else 0.0):
             break
         best = driven
     assert best is not None, "not even the first rung was on time: is the machine busy?"
     return best
-
-
-def kept_up(driven: Driven, seconds: float, stream: bool) -> bool:
-    """Say whether sends were on time and the answers too.
-
-    A load that a slower server drags out would else count as taken in within the seconds in which it was due.
-    """
-    answer_seconds = GAP_MS / 1e3 * STREAMED_TOKENS if stream else 0.0
-    tail_seconds = float(driven.records.end_ns.max() - driven.records.intended_ns.min()) / 1e9 - seconds
-    on_time = np.percentile(driven.late_ms, 99) <= ingest.CLEAN_LATE_P99_MS
-    return bool(driven.records.ok.all() and on_time and tail_seconds <= answer_seconds + TAIL_SECONDS)
 
 
 def reading(driven: Driven, seconds: float, stream: bool) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.calibrate.golden.truth import Truth
-from harness.measure.floor import Ceiling, Lateness, Spread
+from harness.measure.floor import Lateness, Spread
 from harness.measure.histogram import RELATIVE_ERROR, LogHistogram
 from harness.measure.quantile import percentile
 from harness.measure.records import Records
@@ -64,17 +65,39 @@ def target_held(records: Records, truth: Truth) -> bool:
     return percentile(np.sort(late_seconds), 0.99) <= TARGET_LATE_SECONDS
 
 
-def ceiling_of(rungs: Sequence[Rung]) -> Ceiling:
-    """Return the best rung below the first that was not clean, or at which the target gave up."""
-    best, at_least = 0.0, True
-    for rung in rungs:
-        if not rung.clean:
-            at_least = not rung.target_held  # a target that stands still may have held the sending up
-            break
-        best = max(best, rung.achieved)
-        if not rung.target_held:
-            break
-    return Ceiling(best, at_least)
+@dataclass(frozen=True, slots=True)
+class LadderTop:
+    """Where a ladder ended: what was achieved there, at which rate, and the next rate, which was too much.
+
+    ``value`` is 0 when no rung was good. ``at_least``: it was not the harness that ended there.
+    """
+
+    value: float
+    at_least: bool
+    offered_per_second: float
+    next_per_second: float
+
+
+def top_of(rungs: Sequence[Rung]) -> LadderTop:
+    """Return the last rung before the first that was not clean, or at which the target gave up."""
+    good = list(itertools.takewhile(lambda rung: rung.clean and rung.target_held, rungs))
+    rest = rungs[len(good) :]
+    offered = good[-1].offered_per_second if good else 0.0
+    return LadderTop(
+        value=max((rung.achieved for rung in good), default=0.0),
+        at_least=not rest or not rest[0].target_held,  # a target that stands still holds the sending up too
+        offered_per_second=offered,
+        next_per_second=rest[0].offered_per_second if rest else offered,
+    )
+
+
+def most_open(records: Records) -> int:
+    """Return how many of the requests that ended well were open at once, at most."""
+    ok = records.ok
+    instants = np.concatenate([records.end_ns[ok], records.sent_ns[ok]])
+    changes = np.repeat([-1, 1], int(ok.sum()))
+    # An end before a send of the same instant: a stable sort keeps the ends first.
+    return int(np.cumsum(changes[np.argsort(instants, kind="stable")]).max(initial=0))
 
 
 def added_ttft(records: Records, truth: Truth) -> Spread:

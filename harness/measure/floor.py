@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,7 +99,7 @@ class Floor:
         return codec.from_json(cls, text, SCHEMA_VERSION)
 
 
-def floor_in(environment: dict[str, Any] | Any) -> Floor | None:
+def floor_in(environment: Mapping[str, Any]) -> Floor | None:
     """Return the floor that a run's environment holds; None where the machine was not calibrated."""
     stored = environment.get("calibration_floor")
     if not isinstance(stored, dict) or stored.get("schema_version") != SCHEMA_VERSION:

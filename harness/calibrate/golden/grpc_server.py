@@ -25,12 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.calibrate.golden.answers import answerer
+from harness.calibrate.golden.connection import Golden, accept
 from harness.calibrate.golden.counts import SharedCounts
 from harness.calibrate.golden.grpc_answers import scripter
 from harness.calibrate.golden.grpc_protocol import GoldenGrpc, GoldenGrpcProtocol
 from harness.calibrate.golden.log import TruthLog
-from harness.calibrate.golden.protocol import Golden, GoldenProtocol
 from harness.calibrate.golden.schedule import Schedule
+from harness.calibrate.golden.sockets import listening_socket
 from harness.calibrate.golden.timetable import Timetable
 from harness.calibrate.golden.truth import Truth, read_truth
 from harness.errors import TidegateError
@@ -123,15 +124,14 @@ async def serve(given: argparse.Namespace, timetable: Timetable) -> None:
         log.write(file)
         return str(file.name)
 
-    http = Golden(answerer(timetable), schedule, log, shared, dump)
+    http = Golden(answerer(timetable), loop, schedule, log, shared, dump)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    ports = [
-        await _listen(loop, lambda: GoldenGrpcProtocol(golden), given.port),
-        await _listen(loop, lambda: GoldenProtocol(http), given.http_port),
-    ]
-    _announce(given.port_file, ports)
+    http_listener = listening_socket("127.0.0.1", given.http_port, _BACKLOG)
+    loop.add_reader(http_listener.fileno(), accept, http_listener, http)
+    grpc_port = await _listen(loop, lambda: GoldenGrpcProtocol(golden), given.port)
+    _announce(given.port_file, [grpc_port, int(http_listener.getsockname()[1])])
     await ended.wait()
     schedule.close()
     dump()

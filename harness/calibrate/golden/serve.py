@@ -7,17 +7,17 @@ import ctypes
 import gc
 import os
 import signal
-import socket
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.calibrate.golden.answers import answerer
+from harness.calibrate.golden.connection import Golden, accept
 from harness.calibrate.golden.counts import SharedCounts
 from harness.calibrate.golden.log import TruthLog
-from harness.calibrate.golden.protocol import Golden, GoldenProtocol
 from harness.calibrate.golden.schedule import Schedule
+from harness.calibrate.golden.sockets import bound_socket, listening_socket
 from harness.calibrate.golden.timetable import Timetable
 
 _PR_SET_PDEATHSIG = 1
@@ -45,7 +45,9 @@ def serve(settings: Settings) -> None:
     Prints one line when all processes listen. Raises OSError where the port cannot be had.
     """
     settings.log_dir.mkdir(parents=True, exist_ok=True)
-    with _socket(settings.host, settings.port) as placeholder:  # bound, never listening: it keeps the port
+    with bound_socket(
+        settings.host, settings.port
+    ) as placeholder:  # bound, never listening: it keeps the port
         port = placeholder.getsockname()[1]
         shared = SharedCounts(settings.processes)
         signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)  # what comes early must reach every child
@@ -61,14 +63,6 @@ def serve(settings: Settings) -> None:
 
 
 _ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
-
-
-def _socket(host: str, port: int) -> socket.socket:
-    made = socket.socket()
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    made.bind((host, port))
-    return made
 
 
 def _announce(settings: Settings, port: int) -> None:
@@ -136,15 +130,15 @@ async def _listen(settings: Settings, port: int, shared: SharedCounts, ready_pip
         return file.name
 
     schedule = Schedule(loop, spins=bool(settings.cores))
-    golden = Golden(answerer(settings.timetable), schedule, log, shared, dump)
+    golden = Golden(answerer(settings.timetable), loop, schedule, log, shared, dump)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
-    await loop.create_server(
-        lambda: GoldenProtocol(golden), sock=_socket(settings.host, port), backlog=settings.backlog
-    )
+    listener = listening_socket(settings.host, port, settings.backlog)
+    loop.add_reader(listener.fileno(), accept, listener, golden)
     os.write(ready_pipe, _READY)
     await ended.wait()
+    loop.remove_reader(listener.fileno())
     schedule.close()
     dump()

@@ -20,6 +20,7 @@
 
 #define TICK_NS 10000000
 #define BATCH 256
+#define SPIN_NS 20000 /* to sleep and be woken costs about as much as to look again for so long */
 #define SENDS_IN_A_ROW 32  /* of a thousand arrivals due at once, the first's answers are read before the last goes */
 #define EVENTS_IN_A_ROW 16 /* so many reads may hold up what has become due meanwhile */
 #define NICE (-10)
@@ -191,6 +192,7 @@ static int64_t send_due(tg_engine *engine, int64_t now_ns) {
     if (queue->items[queue->next].due_ns > now_ns) return queue->items[queue->next].due_ns;
     if (engine->settings.wait_when_full && engine->counters.in_flight >= engine->settings.max_in_flight)
       return engine->next_tick_ns;
+    if (sent && !engine->idle) return now_ns; /* an answer that waits to be read may free a connection */
     send_one(engine, queue->items[queue->next++], now_ns);
     now_ns = tg_now_ns();
   }
@@ -240,7 +242,7 @@ static void tick(tg_engine *engine, int64_t now_ns) {
 /* Wait for events until an instant: to the nanosecond where the kernel can, else we spin the last millisecond. */
 static int wait_until(tg_engine *engine, struct epoll_event *events, int64_t until_ns) {
   int64_t left_ns = until_ns - tg_now_ns();
-  if (left_ns < 0) left_ns = 0;
+  if (left_ns < SPIN_NS) left_ns = 0;
   struct timespec timeout = {left_ns / 1000000000, left_ns % 1000000000};
   long got = syscall(SYS_epoll_pwait2, engine->epoll, events, BATCH, &timeout, NULL, 0);
   if (got < 0 && errno == ENOSYS) got = epoll_wait(engine->epoll, events, BATCH, (int)(left_ns / 1000000));

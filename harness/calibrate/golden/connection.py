@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from os import write as _write
-from typing import cast
 
 from harness.calibrate.golden import counts
 from harness.calibrate.golden.answers import MODEL, Answer, Ask, page, refusal
@@ -26,10 +25,12 @@ from harness.calibrate.golden.requests import (
     read_head,
 )
 from harness.calibrate.golden.schedule import Schedule
+from harness.calibrate.golden.sockets import receive
 
 _MODELS = page(json.dumps({"object": "list", "data": [{"id": MODEL, "object": "model"}]}).encode())
 _HEALTH = page(b'{"status":"ok"}')
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: closing sends a reset
+_ACCEPTED_A_TURN = 64
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -38,67 +39,65 @@ class Golden:
     """What all connections of a process share. ``dump`` writes the log and returns its file's name."""
 
     answer_of: Callable[[str, Ask], Answer]
+    loop: asyncio.AbstractEventLoop
     schedule: Schedule
     log: TruthLog
     counts: SharedCounts
     dump: Callable[[], str]
 
 
-class GoldenProtocol(asyncio.Protocol):
+class Connection:
     """A keep-alive connection; it answers one request at a time.
 
-    Tokens do not go through the transport, which would send them at the end of the loop's turn: they are
-    written to the socket at once, so that the logged instant is that of the write. Only what the socket does
-    not take is left to the transport, which then keeps the order until it has caught up.
+    Reads and writes go to the socket itself and not through a transport, which would read without the
+    kernel's stamp, and send at the end of the loop's turn: the logged instants are those of the wire.
     """
 
     __slots__ = (
-        "_answer",
-        "_behind",
-        "_closes",
-        "_fd",
-        "_golden",
-        "_last_ns",
-        "_position",
-        "_row",
-        "_transport",
-        "_unread",
-        "_written",
-        "due_ns",
+        *("_answer", "_closes", "_fd", "_golden", "_last_ns", "_position", "_row", "_socket", "_unread"),
+        *("_unsent", "_written", "due_ns"),
     )
 
-    def __init__(self, golden: Golden) -> None:
+    def __init__(self, golden: Golden, sock: socket.socket) -> None:
         self._golden = golden
-        self._transport: asyncio.Transport | None = None
-        self._fd = -1
+        self._socket = sock
+        self._fd = sock.fileno()
         self._unread = b""
+        self._unsent: bytearray | None = None
         self._answer: Answer | None = None
-        self._behind = False
         self._closes = False
         self._written = 0
         self._position = 0
         self._row = 0
         self._last_ns = 0
         self.due_ns = 0
+        golden.loop.add_reader(self._fd, self._readable)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport and the descriptor of its socket."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
-        self._fd = transport.get_extra_info("socket").fileno()
-
-    def connection_lost(self, _exc: Exception | None) -> None:
-        """Count what an unfinished answer had, and let go."""
-        self._golden.schedule.forget(self._fd)
-        if self._answer is not None:
-            self._broken(self._written if self._answer.stream else 0)
-        self._fd, self._transport, self.due_ns = -1, None, 0
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes; begin the answer when they complete a request."""
-        now_ns = time.monotonic_ns()
+    def _readable(self) -> None:
+        try:
+            data, arrived_ns = receive(self._socket)
+        except BlockingIOError:
+            return
+        except OSError:
+            data, arrived_ns = b"", 0
+        if not data:
+            self._close()
+            return
         self._unread = data if not self._unread else self._unread + data
         if self._answer is None:
-            self._take_request(now_ns)
+            self._take_request(arrived_ns)
+
+    def _close(self) -> None:
+        """Count what an unfinished answer had, and let go."""
+        if self._fd < 0:
+            return
+        if self._answer is not None:
+            self._broken(self._written if self._answer.stream else 0)
+        self._golden.schedule.forget(self._fd)
+        self._golden.loop.remove_reader(self._fd)
+        self._golden.loop.remove_writer(self._fd)
+        self._fd, self._unsent = -1, None
+        self._socket.close()
 
     def write_next(self, now_ns: int) -> int:
         """Write what is due; return when the next write is, or 0 when the answer has ended.
@@ -127,27 +126,36 @@ class GoldenProtocol(asyncio.Protocol):
         return due_ns
 
     def _send(self, data: bytes) -> None:
-        if self._behind and self._catch_up(data):
+        if self._unsent is not None:
+            self._unsent += data
             return
         try:
             sent = _write(self._fd, data)
         except BlockingIOError:
             sent = 0
-        except OSError:  # the peer is gone: the transport will tell
+        except OSError:  # the peer is gone: the next read will tell
             return
-        if sent < len(data) and self._transport is not None:
-            self._behind = True
-            self._transport.write(data[sent:])
+        if sent < len(data):
+            self._unsent = bytearray(data[sent:])
+            self._golden.loop.add_writer(self._fd, self._catch_up)
 
-    def _catch_up(self, data: bytes) -> bool:
-        """Hand the data to the transport while it still holds older bytes."""
-        assert self._transport is not None
-        self._behind = self._transport.get_write_buffer_size() > 0
-        if self._behind:
-            self._transport.write(data)
-        return self._behind
+    def _catch_up(self) -> None:
+        """Write what a slow reader had no room for."""
+        assert self._unsent is not None
+        try:
+            del self._unsent[: _write(self._fd, self._unsent)]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._close()
+            return
+        if not self._unsent:
+            self._unsent = None
+            self._golden.loop.remove_writer(self._fd)
+            if self._closes and self._answer is None:
+                self._close()
 
-    def _take_request(self, now_ns: int) -> None:
+    def _take_request(self, arrived_ns: int) -> None:
         end = self._unread.find(b"\r\n\r\n")
         try:
             if end < 0:
@@ -158,13 +166,13 @@ class GoldenProtocol(asyncio.Protocol):
             if len(self._unread) >= body_end:
                 body, self._unread = self._unread[end + 4 : body_end], self._unread[body_end:]
                 self._closes = head.closes
-                self._answer_request(head, body, now_ns)
+                self._answer_request(head, body, arrived_ns)
         except RequestError as error:
             self._refuse(error)
 
-    def _answer_request(self, head: Head, body: bytes, now_ns: int) -> None:
+    def _answer_request(self, head: Head, body: bytes, arrived_ns: int) -> None:
         if head.method != b"GET" or not self._get(head):
-            self._begin(head, body, now_ns)
+            self._begin(head, body, arrived_ns)
 
     def _get(self, head: Head) -> bool:
         if head.path == b"/v1/models":
@@ -180,16 +188,17 @@ class GoldenProtocol(asyncio.Protocol):
             return False
         return True
 
-    def _begin(self, head: Head, body: bytes, now_ns: int) -> None:
+    def _begin(self, head: Head, body: bytes, arrived_ns: int) -> None:
         golden = self._golden
         answer, trace = self._answer_to(head, body), head.trace
         # Where the request begins in the tables of drawn delays follows from its trace id, if it has one.
         self._position = int.from_bytes(trace[-2:], "big") or len(golden.log)
-        self.due_ns = now_ns + answer.first_delay_ns(self._position)
-        self._row = golden.log.begin(trace, now_ns, self.due_ns, answer.status)
+        self.due_ns = arrived_ns + answer.first_delay_ns(self._position)
+        self._row = golden.log.begin(trace, arrived_ns, self.due_ns, answer.status)
         self._answer, self._written = answer, 0
+        now_ns = time.monotonic_ns()
         if answer.writes == 1 and self.due_ns <= now_ns:
-            self.write_next(time.monotonic_ns())
+            self.write_next(now_ns)
         else:
             golden.schedule.add(self._fd, self)
 
@@ -230,10 +239,8 @@ class GoldenProtocol(asyncio.Protocol):
         self._answer, self.due_ns = None, 0
 
     def _reset(self) -> None:
-        if self._transport is not None:
-            sock = self._transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            self._transport.abort()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._close()
 
     def _refuse(self, error: RequestError) -> None:
         self._golden.counts.add(counts.REFUSED)
@@ -242,13 +249,13 @@ class GoldenProtocol(asyncio.Protocol):
         self._reply(refusal(error.status, str(error)))
 
     def _reply(self, data: bytes) -> None:
-        assert self._transport is not None
-        self._transport.write(data)
+        self._send(data)
         self._next_request()
 
     def _next_request(self) -> None:
-        if self._closes and self._transport is not None:
-            self._transport.close()
+        if self._closes:
+            if self._unsent is None:
+                self._close()
         elif self._unread:
             self._take_request(time.monotonic_ns())
 
@@ -257,3 +264,14 @@ def _ending(answer: Answer) -> int:
     if answer.status != HTTPStatus.OK:
         return counts.REFUSED
     return counts.FINISHED if answer.finishes else counts.BROKEN
+
+
+def accept(listener: socket.socket, golden: Golden) -> None:
+    """Take the connections that wait at a listener, a turn's share of them."""
+    for _ in range(_ACCEPTED_A_TURN):
+        try:
+            sock, _ = listener.accept()
+        except OSError:  # nobody waits any more, or left again, or there is no descriptor for it
+            return
+        sock.setblocking(False)
+        Connection(golden, sock)
