@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-_STEP_BACK = 0.75
+_STEP_BACK = 0.6
 _CLOSE_ENOUGH = 1.1
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.measure.attainment import meets_all
 from harness.measure.flash_sale import flash_sale
+from harness.measure.floor import floor_in, near_floor
 from harness.measure.health import generator_health
 from harness.measure.heatmap import build_heatmap
 from harness.measure.histogram import LogHistogram
@@ -53,11 +54,13 @@ def summarize(
     load = whole_window(windows)
     good = meets_all(offered, objectives, [window.name for window in windows])
     series = build_series(offered, good, load.duration_seconds)
+    whole = _whole(scenario, offered, good, worker_reports)
+    stages = _stages(scenario, offered, good, worker_reports)
     return Summary(
         run_id=run_id or str(environment.get("run_id", "")),
         scenario=scenario.name,
-        whole=_whole(scenario, offered, good, worker_reports),
-        stages=_stages(scenario, offered, good, worker_reports),
+        whole=whole,
+        stages=stages,
         generator=generator_health(records, worker_reports, planned, workers_lost, problems),
         series=series,
         heatmap=build_heatmap(offered, len(series.t)),
@@ -67,6 +70,7 @@ def summarize(
         open_streams=open_streams(records, worker_reports, machine),
         aborted=aborted,
         environment=dict(environment),
+        near_floor=near_floor(floor_in(environment), (whole, *stages), len(worker_reports)),
     )
 
 

@@ -245,7 +245,11 @@ class OpenStreams:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Everything that verdict and report need beside the raw records."""
+    """Everything that verdict and report need beside the raw records.
+
+    ``near_floor`` names the measured latencies of which this machine's floor is a third or more:
+    ``whole.ttft.p50``; none where the machine was not calibrated (``environment.calibration_floor``).
+    """
 
     run_id: str
     scenario: str
@@ -260,6 +264,7 @@ class Summary:
     open_streams: OpenStreams | None = None
     aborted: bool = False
     environment: dict[str, Any] = field(default_factory=dict)
+    near_floor: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:

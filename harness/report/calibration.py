@@ -5,24 +5,59 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from harness.measure.floor import NEAR, Ceiling, Floor, floor_in, near_floor
-from harness.measure.summary import Summary
+from harness.measure.floor import MARKED_LATENCIES, NEAR, Ceiling, Floor, floor_in, floor_seconds, is_near
+from harness.measure.summary import StageSummary, Summary
 from harness.report import units
+from harness.report.markup import Html, el
+from harness.report.run_folder import Report
+from harness.verdict.model import ObjectiveResult
 
 NOT_CALIBRATED = "not calibrated: run “tidegate calibrate”"
+SIGN = "≈"
+MEANING = (
+    f"{SIGN} floor: less than {NEAR:g} times what the harness itself adds on this machine, so that the value says "
+    "as much about the harness as about the target."
+)
 
 
 def floor_rows(summary: Summary) -> list[tuple[str, str]]:
     """Return (name, text) rows: the floor, and the run's values that are within ``NEAR`` times of it."""
+    near = ", ".join(summary.near_floor) if summary.near_floor else "none"
+    marked = [] if floor_in(summary.environment) is None else [(f"Values within {NEAR:g}× of the floor", near)]
+    return [("Floor of this machine", floor_text(summary)), *marked]
+
+
+def floor_text(summary: Summary) -> str:
+    """Return what the harness adds, in one line, or that nobody has measured it."""
     floor = floor_in(summary.environment)
-    if floor is None:
-        return [("Floor of this machine", NOT_CALIBRATED)]
-    near = near_floor(floor, (summary.whole, *summary.stages), summary.generator.workers)
-    marked = ", ".join(near) if near else "none"
-    return [
-        ("Floor of this machine", floor_sentence(floor)),
-        (f"Values within {NEAR:g}× of the floor", marked),
-    ]
+    return NOT_CALIBRATED if floor is None else floor_sentence(floor)
+
+
+def is_marked(report: Report, stage: StageSummary, latency: str, percentile: str) -> bool:
+    """Whether a stage's ``p50`` … ``p999`` of a latency is near the floor."""
+    return f"{stage.name}.{latency}.{percentile}" in report.summary.near_floor
+
+
+def is_objective_marked(report: Report, result: ObjectiveResult) -> bool:
+    """Whether what an objective measured is near the floor."""
+    floor, objective = floor_in(report.summary.environment), result.objective
+    if floor is None or objective.percentile is None or objective.metric not in MARKED_LATENCIES:
+        return False
+    at = "p50" if objective.percentile <= 50 else "p999" if objective.percentile >= 99.9 else "p99"
+    stages = [stage for stage in report.summary.stages if stage.name in objective.stages]
+    rate = max(stage.offered_rate for stage in stages or [report.summary.whole])
+    workers = max(report.summary.generator.workers, 1)
+    return is_near(result.measured, floor_seconds(floor, objective.metric, at, rate / workers))
+
+
+def mark(near: bool) -> Html:
+    """Return the mark that stands after a value, empty where it is far from the floor."""
+    return el("span", f" {SIGN} floor", class_="near", title=MEANING) if near else Html("")
+
+
+def sign(near: bool) -> str:
+    """Return the mark as plain text."""
+    return f" {SIGN}" if near else ""
 
 
 def floor_sentence(floor: Floor) -> str:
@@ -56,4 +91,6 @@ def _pair(first_seconds: float, second_seconds: float) -> str:
 
 
 def _most(ceiling: Ceiling) -> str:
+    if not ceiling.value:
+        return "none found: the machine was too busy"
     return f"{'at least ' if ceiling.at_least else ''}{ceiling.value:,.0f}"

@@ -7,7 +7,8 @@ import math
 from harness.measure.summary import FlashSale, LatencySummary
 from harness.report import units, words
 from harness.report.closed_loop import is_closed
-from harness.report.markup import Html, card, el
+from harness.report.calibration import is_marked, mark
+from harness.report.markup import Html, card, el, join
 from harness.report.run_folder import Report
 
 
@@ -108,7 +109,9 @@ def _latency_card(label: str, key: str, report: Report) -> Html:
             f"{units.plural(latency.n_failed, 'request')} got no answer; of the answered: "
             f"{units.seconds(latency.over_ok.get(key))}"
         ]
-    return card(label, measured(units.seconds(value), report), details[0] if report.is_valid else "")
+    near = mark(is_marked(report, report.summary.whole, "ttft", key))
+    shown = join([measured(units.seconds(value), report), near])
+    return card(label, shown, details[0] if report.is_valid else "")
 
 
 def _breach(spike: FlashSale, report: Report) -> tuple[object, str]:

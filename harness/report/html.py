@@ -10,6 +10,7 @@ from pathlib import Path
 from plotly.offline import get_plotlyjs
 
 from harness.report import figures, health, sections, words
+from harness.report.calibration import MEANING
 from harness.report.charts import Chart, charts, spec
 from harness.report.markup import Html, el, join
 from harness.report.run_folder import Report
@@ -69,7 +70,7 @@ def _main(report: Report, drawn: tuple[Chart, ...]) -> list[Html]:
         *([("sale", "Flash sale", figures.flash_sale(spike, report))] if spike else []),
         ("time", "Over time", _chart_grid(report, drawn)),
         ("stages", "Stages", sections.stage_table(report)),
-        ("latencies", "Latencies", join([_latency_note(), sections.latency_tables(report)])),
+        ("latencies", "Latencies", join([_latency_note(report), sections.latency_tables(report)])),
         ("trust", "Can these numbers be trusted?", _trust(report)),
         ("environment", "Environment", _environment(report)),
         ("words", "Words", health.definitions()),
@@ -79,12 +80,13 @@ def _main(report: Report, drawn: tuple[Chart, ...]) -> list[Html]:
     return [parts[0][2], el("nav", *links, aria_label="Contents"), *shown, _footer(report)]
 
 
-def _latency_note() -> Html:
+def _latency_note(report: Report) -> Html:
     text = (
         "Percentiles are over all offered requests; those without an answer count as infinitely slow. "
         "The columns named “answered” look at successful requests only."
     )
-    return el("p", text, class_="note")
+    near = f" {MEANING}" if report.summary.near_floor else ""
+    return el("p", f"{text}{near}", class_="note")
 
 
 def _trust(report: Report) -> Html:

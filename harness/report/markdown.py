@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.report import headline, units, words
 from harness.report.closed_loop import NOTE, is_closed
+from harness.report.calibration import MEANING, SIGN, floor_text, is_marked, is_objective_marked, sign
 from harness.report.run_folder import Report
 from harness.verdict.model import ObjectiveResult
 
@@ -69,10 +70,11 @@ def _objective_row(result: ObjectiveResult, report: Report) -> tuple[str, ...]:
     objective = result.objective
     between = words.between(objective.metric, result.low, result.high)
     status = result.status.value if report.is_valid else report.verdict.kind.value
+    near = sign(is_objective_marked(report, result))
     return (
         f"{objective.name}: {words.metric_name(objective.metric, objective.percentile)}",
         headline.window(result),
-        _valid(words.metric_value(objective.metric, result.measured), report),
+        _valid(f"{words.metric_value(objective.metric, result.measured)}{near}", report),
         _valid(between, report),
         units.count(result.n),
         words.limit(objective.op, objective.metric, objective.threshold),
@@ -92,15 +94,24 @@ def _figures(report: Report) -> list[str]:
             "Goodput",
             _valid(f"{units.rate(whole.goodput)} ({units.share(whole.attainment)} of offered)", report),
         ),
-        ("TTFT p50, p99", _valid(f"{units.seconds(ttft.p50)}, {units.seconds(ttft.p99)}", report)),
+        ("TTFT p50, p99", _valid(", ".join(_ttft(report, key) for key in ("p50", "p99")), report)),
         (
             "Shed, failed",
             _valid(f"{units.share(whole.shed_share)}, {units.share(whole.error_share)}", report),
         ),
     ]
+    pairs.append(("Floor of this machine", floor_text(report.summary)))
+    if report.summary.near_floor:
+        pairs.append((f"{SIGN}", MEANING))
     if capacity is not None:
         pairs.insert(0, ("Capacity (1x)", units.rate(capacity.requests_per_second)))
     return grid(("Figure", "Value"), pairs)
+
+
+def _ttft(report: Report, percentile: str) -> str:
+    whole = report.summary.whole
+    near = sign(is_marked(report, whole, "ttft", percentile))
+    return f"{units.seconds(getattr(whole.latencies['ttft'], percentile))}{near}"
 
 
 def _spike(report: Report) -> list[str]:

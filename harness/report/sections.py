@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from harness.measure.summary import LatencySummary, StageSummary
 from harness.report import headline, units, words
+from harness.report.calibration import is_marked, is_objective_marked, mark
 from harness.report.closed_loop import NOTE, is_closed
 from harness.report.figures import measured
 from harness.report.gauge import gauge
-from harness.report.markup import Html, cell, el, table
+from harness.report.markup import Html, cell, el, join, table
 from harness.report.meaning import meaning
 from harness.report.run_folder import Report
 from harness.verdict.judge import samples_needed
@@ -109,7 +110,7 @@ def _objective_row(result: ObjectiveResult, report: Report) -> Html:
             title=objective.source or None,
         ),
         el("td", name, el("small", headline.window(result)), class_="name"),
-        cell(measured(value, report), number=True, label="Measured"),
+        cell(join([measured(value, report), mark(is_objective_marked(report, result))]), number=True, label="Measured"),
         cell(measured(between, report), number=True, label="95 % interval"),
         cell(units.count(result.n), number=True, label="n"),
         cell(required, number=True, label="Required"),
@@ -130,7 +131,9 @@ def _stage_row(stage: StageSummary, report: Report) -> Html:
         measured(units.share(stage.attainment), report),
         measured(units.share(stage.shed_share), report),
         measured(units.share(stage.error_share), report),
-        *(measured(units.seconds(v), report) for v in (ttft.p50, ttft.p99, e2e.p99)),
+        _marked(ttft.p50, report, stage, "p50"),
+        _marked(ttft.p99, report, stage, "p99"),
+        measured(units.seconds(e2e.p99), report),
         measured(units.rate(stage.output_tokens_per_second), report),
     )
     when = f"{stage.start_seconds:.0f} to {stage.end_seconds:.0f} s"
@@ -139,12 +142,17 @@ def _stage_row(stage: StageSummary, report: Report) -> Html:
     return el("tr", head, *(cell(number, number=True) for number in numbers), class_=kind)
 
 
+def _marked(ttft_seconds: float, report: Report, stage: StageSummary, percentile: str) -> Html:
+    near = is_marked(report, stage, "ttft", percentile)
+    return join([measured(units.seconds(ttft_seconds), report), mark(near)])
+
+
 def _latency_table(stage: StageSummary, report: Report) -> Html:
     head = (
         *("Latency", "#n", "#No answer", "#p50", "#p90", "#p95", "#p99", "#p99 interval", "#p99.9"),
         *("#Answered p50", "#Answered p99", "#Answered max"),
     )
-    rows = [_latency_row(name, latency, report) for name, latency in _latencies(stage)]
+    rows = [_latency_row(metric, latency, stage, report) for metric, latency in _latencies(stage)]
     return table(head, rows, f"Latencies, {stage.name}")
 
 
@@ -152,12 +160,13 @@ def _latencies(stage: StageSummary) -> Iterator[tuple[str, LatencySummary]]:
     for metric in _LATENCIES:
         latency = stage.itl if metric == "itl" else stage.latencies.get(metric)
         if latency is not None:
-            yield words.METRIC_NAMES[metric], latency
+            yield metric, latency
 
 
-def _latency_row(name: str, latency: LatencySummary, report: Report) -> Html:
-    def shown(value: float | None) -> Html:
-        return cell(measured(units.seconds(value), report), number=True)
+def _latency_row(metric: str, latency: LatencySummary, stage: StageSummary, report: Report) -> Html:
+    def shown(value: float | None, percentile: str = "") -> Html:
+        near = mark(is_marked(report, stage, metric, percentile))
+        return cell(join([measured(units.seconds(value), report), near]), number=True)
 
     between = "too few samples"
     if latency.p99_ci is not None:
@@ -165,10 +174,11 @@ def _latency_row(name: str, latency: LatencySummary, report: Report) -> Html:
     p999 = latency.p999 if latency.n >= samples_needed(99.9) else None
     return el(
         "tr",
-        el("th", name, scope="row"),
+        el("th", words.METRIC_NAMES[metric], scope="row"),
         cell(units.count(latency.n), number=True),
         cell(units.count(latency.n_failed), number=True),
-        *map(shown, (latency.p50, latency.p90, latency.p95, latency.p99)),
+        *(shown(getattr(latency, name), name) for name in ("p50", "p90", "p95", "p99")),
         cell(measured(between, report), number=True),
-        *map(shown, (p999, latency.over_ok.get("p50"), latency.over_ok.get("p99"), latency.max_ok)),
+        shown(p999, "p999" if p999 is not None else ""),
+        *map(shown, (latency.over_ok.get("p50"), latency.over_ok.get("p99"), latency.max_ok)),
     )
