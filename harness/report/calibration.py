@@ -15,15 +15,17 @@ from harness.verdict.model import ObjectiveResult
 NOT_CALIBRATED = "not calibrated: run “tidegate calibrate”"
 SIGN = "≈"
 MEANING = (
-    f"{SIGN} floor: less than {NEAR:g} times what the harness itself adds on this machine, so that the value says "
-    "as much about the harness as about the target."
+    f"{SIGN} floor: less than {NEAR:g} times what the harness itself adds on this machine: the value says as "
+    "much about the harness as about the target."
 )
 
 
 def floor_rows(summary: Summary) -> list[tuple[str, str]]:
     """Return (name, text) rows: the floor, and the run's values that are within ``NEAR`` times of it."""
     near = ", ".join(summary.near_floor) if summary.near_floor else "none"
-    marked = [] if floor_in(summary.environment) is None else [(f"Values within {NEAR:g}× of the floor", near)]
+    marked = (
+        [] if floor_in(summary.environment) is None else [(f"Values within {NEAR:g}× of the floor", near)]
+    )
     return [("Floor of this machine", floor_text(summary)), *marked]
 
 
@@ -52,10 +54,10 @@ def is_objective_marked(report: Report, result: ObjectiveResult) -> bool:
 
 def mark(near: bool) -> Html:
     """Return the mark that stands after a value, empty where it is far from the floor."""
-    return el("span", f" {SIGN} floor", class_="near", title=MEANING) if near else Html("")
+    return el("span", f"\u00a0{SIGN} floor", class_="near", title=MEANING) if near else Html("")
 
 
-def sign(near: bool) -> str:
+def floor_sign(near: bool) -> str:
     """Return the mark as plain text."""
     return f" {SIGN}" if near else ""
 

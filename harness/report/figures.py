@@ -6,8 +6,8 @@ import math
 
 from harness.measure.summary import FlashSale, LatencySummary
 from harness.report import units, words
-from harness.report.closed_loop import is_closed
 from harness.report.calibration import is_marked, mark
+from harness.report.closed_loop import is_closed
 from harness.report.markup import Html, card, el, join
 from harness.report.run_folder import Report
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.report import headline, units, words
+from harness.report.calibration import MEANING, SIGN, floor_sign, floor_text, is_marked, is_objective_marked
 from harness.report.closed_loop import NOTE, is_closed
-from harness.report.calibration import MEANING, SIGN, floor_text, is_marked, is_objective_marked, sign
 from harness.report.run_folder import Report
 from harness.verdict.model import ObjectiveResult
 
@@ -70,7 +70,7 @@ def _objective_row(result: ObjectiveResult, report: Report) -> tuple[str, ...]:
     objective = result.objective
     between = words.between(objective.metric, result.low, result.high)
     status = result.status.value if report.is_valid else report.verdict.kind.value
-    near = sign(is_objective_marked(report, result))
+    near = floor_sign(is_objective_marked(report, result))
     return (
         f"{objective.name}: {words.metric_name(objective.metric, objective.percentile)}",
         headline.window(result),
@@ -84,7 +84,6 @@ def _objective_row(result: ObjectiveResult, report: Report) -> tuple[str, ...]:
 
 def _figures(report: Report) -> list[str]:
     whole, capacity = report.summary.whole, report.summary.capacity
-    ttft = whole.latencies["ttft"]
     pairs = [
         (
             "Asked" if is_closed(report) else "Offered",
@@ -110,7 +109,7 @@ def _figures(report: Report) -> list[str]:
 
 def _ttft(report: Report, percentile: str) -> str:
     whole = report.summary.whole
-    near = sign(is_marked(report, whole, "ttft", percentile))
+    near = floor_sign(is_marked(report, whole, "ttft", percentile))
     return f"{units.seconds(getattr(whole.latencies['ttft'], percentile))}{near}"
 
 

@@ -110,7 +110,11 @@ def _objective_row(result: ObjectiveResult, report: Report) -> Html:
             title=objective.source or None,
         ),
         el("td", name, el("small", headline.window(result)), class_="name"),
-        cell(join([measured(value, report), mark(is_objective_marked(report, result))]), number=True, label="Measured"),
+        cell(
+            join([measured(value, report), mark(is_objective_marked(report, result))]),
+            number=True,
+            label="Measured",
+        ),
         cell(measured(between, report), number=True, label="95 % interval"),
         cell(units.count(result.n), number=True, label="n"),
         cell(required, number=True, label="Required"),

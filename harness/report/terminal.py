@@ -9,8 +9,8 @@ from rich.text import Text
 
 from harness.measure.summary import FlashSale
 from harness.report import headline, units, words
+from harness.report.calibration import MEANING, floor_sign, floor_text, is_marked, is_objective_marked
 from harness.report.closed_loop import NOTE, is_closed
-from harness.report.calibration import MEANING, floor_text, is_marked, is_objective_marked, sign
 from harness.report.live import LiveView, Progress
 from harness.report.run_folder import Report
 from harness.verdict.model import ObjectiveResult
@@ -44,6 +44,9 @@ def print_verdict(report: Report, console: Console | None = None) -> None:
     console.print(_figures(report))
     if report.summary.spike is not None:
         console.print(_spike(report.summary.spike, report))
+    console.print(Text(f"floor of this machine: {floor_text(report.summary)}", style="dim"))
+    if report.summary.near_floor:
+        console.print(Text(MEANING, style="dim"))
 
 
 def _wide_enough(console: Console) -> Console:
@@ -71,7 +74,7 @@ def _objective_row(result: ObjectiveResult, report: Report) -> tuple[Text | str,
     objective = result.objective
     status = result.status.value if report.is_valid else report.verdict.kind.value
     between = words.between(objective.metric, result.low, result.high) if report.is_valid else units.ABSENT
-    near = sign(is_objective_marked(report, result))
+    near = floor_sign(is_objective_marked(report, result))
     value = _struck(f"{words.metric_value(objective.metric, result.measured)}{near}", report)
     return (
         Text(objective.name),
@@ -92,8 +95,8 @@ def _figures(report: Report) -> Text:
         known.insert(0, ("capacity", Text(units.rate(capacity.requests_per_second))))
     measured = (
         ("goodput", units.rate(whole.goodput)),
-        ("TTFT p50", units.seconds(ttft.p50) + sign(is_marked(report, whole, "ttft", "p50"))),
-        ("p99", units.seconds(ttft.p99) + sign(is_marked(report, whole, "ttft", "p99"))),
+        ("TTFT p50", units.seconds(ttft.p50) + floor_sign(is_marked(report, whole, "ttft", "p50"))),
+        ("p99", units.seconds(ttft.p99) + floor_sign(is_marked(report, whole, "ttft", "p99"))),
         ("shed", units.share(whole.shed_share)),
         ("failed", units.share(whole.error_share)),
     )
