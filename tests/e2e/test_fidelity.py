@@ -18,7 +18,6 @@ from harness.assess import assess
 from harness.calibrate.bench import Measured
 from harness.calibrate.golden.running import RunningGolden, golden
 from harness.calibrate.golden.truth import Truth
-from harness.calibrate.rungs import target_held
 from harness.load.session import Crew, Progress
 from harness.measure.quantile import percentile
 from harness.measure.record import Outcome
