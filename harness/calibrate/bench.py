@@ -14,11 +14,11 @@ from harness.calibrate.golden.running import golden
 from harness.calibrate.golden.truth import Truth
 from harness.load.session import Crew, DriveResult, Progress, drive
 from harness.measure.records import Records
+from harness.measure.worker_report import read_worker_reports
 from harness.report.run_folder import Report
 from harness.run import run_load
 from harness.scenario.model import Scenario
 
-_DRAIN_SECONDS = 1.0
 _GRACE_SECONDS = 1.0
 _MAX_IN_FLIGHT = 15_000
 _MAX_GOLDEN_PROCESSES = 4
@@ -26,21 +26,29 @@ _MAX_GOLDEN_PROCESSES = 4
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What to send: ``rates`` in requests per second, each for ``seconds``, and the target's timetable."""
+    """What to send: ``rates`` in requests per second, each for ``seconds``, and the target's timetable.
+
+    What has not been answered ``drain_seconds`` after the last of them is cancelled.
+    """
 
     rates: Sequence[float]
     seconds: float
     timetable: str
     max_tokens: int
+    drain_seconds: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A run as the harness judged it, its records, and what really happened."""
+    """A run as the harness judged it, its records, and what really happened.
+
+    The records' instants count from ``zero_ns``, which is on the same clock as the truth's.
+    """
 
     report: Report
     records: Records
     truth: Truth
+    zero_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ class Bench:
                 scenario = scenario_of(load, target.url)
                 run_dir = run_load(scenario, Path(folder), _silent, _silent, drive_in_time)
             report, records = assess(run_dir)
-            return Measured(report, records, target.stop())
+            return Measured(report, records, target.stop(), _zero_ns(run_dir))
 
 
 @contextmanager
@@ -88,7 +96,7 @@ def scenario_of(load: Load, url: str) -> Scenario:
             "target": {"url": url},
             "workload": {"prompt_tokens": 32, "output_tokens": load.max_tokens},
             "max_in_flight": _MAX_IN_FLIGHT,
-            "drain": _DRAIN_SECONDS,
+            "drain": load.drain_seconds,
             "stages": stages,
         }
     )
@@ -106,6 +114,11 @@ def drive_in_time(
 
     longest = scenario.duration_seconds + scenario.drain + _GRACE_SECONDS
     return drive(scenario, run_id, run_dir, Crew(1), look, stop=lambda: elapsed_seconds > longest)
+
+
+def _zero_ns(run_dir: Path) -> int:
+    [worker] = read_worker_reports(run_dir)
+    return worker.start_wall_ns - worker.clock.wall_minus_monotonic_start_ns
 
 
 def _silent(_told: object) -> None:

@@ -18,7 +18,8 @@ from harness.telemetry.floor_store import machine_of
 TOKENS = 64
 SHORT_ANSWERS = "ttft=5ms,tokens=1"
 STREAMS = f"ttft=20ms,gap=2ms,tokens={TOKENS}"
-HELD_STREAMS = "ttft=5s,tokens=1"
+HELD_STREAMS = "ttft=4500ms,tokens=1"
+_OPEN_WITHIN_SECONDS = 4.0
 MODERATE_STREAMS_PER_SECOND = 100.0
 
 
@@ -137,7 +138,8 @@ def _hold(bench: Bench, connections: int, note: Callable[[str], None]) -> list[M
     if not connections:
         return []
     note(f"holding {connections:,} connections")
-    return [bench.measure(Load((connections / 4,), 4.0, HELD_STREAMS, 1))]
+    rate = connections / _OPEN_WITHIN_SECONDS
+    return [bench.measure(Load((rate,), _OPEN_WITHIN_SECONDS, HELD_STREAMS, 1, drain_seconds=6.0))]
 
 
 def _added_gap(run: Measured) -> Spread:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,12 +78,15 @@ class LadderTop:
 
 
 def top_of(rungs: Sequence[Rung]) -> LadderTop:
-    """Return the last rung before the first that was not clean, or at which the target gave up."""
-    good = list(itertools.takewhile(lambda rung: rung.clean and rung.target_held, rungs))
-    rest = rungs[len(good) :]
+    """Return the last rung that was clean and that the target held.
+
+    One that was not, below one that was, had bad luck: somebody else took the processor.
+    """
+    last = max((at for at, rung in enumerate(rungs) if rung.clean and rung.target_held), default=-1)
+    good, rest = rungs[: last + 1], rungs[last + 1 :]
     offered = good[-1].offered_per_second if good else 0.0
     return LadderTop(
-        value=max((rung.achieved for rung in good), default=0.0),
+        value=good[-1].achieved if good else 0.0,
         at_least=not rest or not rest[0].target_held,  # a target that stands still holds the sending up too
         offered_per_second=offered,
         next_per_second=rest[0].offered_per_second if rest else offered,

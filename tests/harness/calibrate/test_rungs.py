@@ -88,10 +88,12 @@ def rung(rate: float, *, clean: bool = True, target_held: bool = True) -> Rung:
     return Rung(rate, rate * 0.9, Lateness(rate, 100, 0, 0, 0), clean, target_held)
 
 
-def test_a_ladder_ends_below_the_first_rung_that_the_harness_did_not_hold() -> None:
-    assert top_of([rung(100), rung(200), rung(400, clean=False), rung(800)]) == LadderTop(
-        180, False, 200, 400
-    )
+def test_a_ladder_ends_below_the_rung_that_the_harness_did_not_hold() -> None:
+    assert top_of([rung(100), rung(200), rung(400, clean=False)]) == LadderTop(180, False, 200, 400)
+
+
+def test_a_bad_rung_below_a_good_one_had_bad_luck() -> None:
+    assert top_of([rung(100), rung(200, clean=False), rung(400), rung(800, clean=False)]).value == 360
 
 
 def test_a_ladder_that_the_target_ends_says_at_least() -> None:
