@@ -17,7 +17,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.calibrate.golden.answers import answerer
+from harness.calibrate.golden.child import end, wait_for_ports
 from harness.calibrate.golden.connection import Golden, accept
 from harness.calibrate.golden.counts import SharedCounts
 from harness.calibrate.golden.grpc_answers import scripter
@@ -34,12 +34,10 @@ from harness.calibrate.golden.schedule import Schedule
 from harness.calibrate.golden.sockets import listening_socket
 from harness.calibrate.golden.timetable import Timetable
 from harness.calibrate.golden.truth import Truth, read_truth
-from harness.errors import TidegateError
 
 DEFAULT_MAX_STREAMS = 1_000_000
 CHANNELS_FILE = "channels.json"
 _BACKLOG = 4096
-_START_SECONDS, _STOP_SECONDS, _POLL_SECONDS = 30.0, 30.0, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class RunningGrpcGolden:
 
     def stop(self) -> tuple[Truth, Channels]:
         """End the target; return its truth and what it saw of the channels."""
-        _end(self._process)
+        end(self._process)
         told = json.loads((self._log_dir / CHANNELS_FILE).read_text())
         return read_truth(self._log_dir), Channels(**told)
 
@@ -88,29 +86,9 @@ def golden_grpc(
         ]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         try:
-            yield RunningGrpcGolden(process, _wait(process, folder / "ports"), folder)
+            yield RunningGrpcGolden(process, wait_for_ports(process, folder / "ports"), folder)
         finally:
-            _end(process)
-
-
-def _wait(process: subprocess.Popen[bytes], port_file: Path) -> list[int]:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        if port_file.exists():
-            return [int(port) for port in port_file.read_text().split()]
-        if process.poll() is not None:
-            raise TidegateError(f"the golden target ended with code {process.returncode} while starting")
-        time.sleep(_POLL_SECONDS)
-    raise TidegateError(f"the golden target did not listen within {_START_SECONDS:g} s")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+            end(process)
 
 
 async def serve(given: argparse.Namespace, timetable: Timetable) -> None:

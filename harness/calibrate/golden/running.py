@@ -7,17 +7,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.calibrate.golden.child import end, wait_for_ports
 from harness.calibrate.golden.truth import Truth, read_truth
-from harness.errors import TidegateError
-
-_START_SECONDS = 30.0
-_STOP_SECONDS = 30.0
-_POLL_SECONDS = 0.02
 
 
 class RunningGolden:
@@ -46,7 +41,7 @@ class RunningGolden:
     def stop(self) -> Truth:
         """End the target and return its truth. Stopping twice returns it again."""
         if self._truth is None:
-            _end(self._process)
+            end(self._process)
             self._truth = read_truth(self._log_dir)
         return self._truth
 
@@ -78,28 +73,10 @@ def golden(
         ]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
-            running = RunningGolden(process, _wait(process, port_file), logs)
+            running = RunningGolden(
+                process, f"http://127.0.0.1:{wait_for_ports(process, port_file)[0]}", logs
+            )
             yield running
             running.stop()
         finally:
-            _end(process)
-
-
-def _wait(process: subprocess.Popen[bytes], port_file: Path) -> str:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        if port_file.exists():
-            return f"http://127.0.0.1:{port_file.read_text().strip()}"
-        if process.poll() is not None:
-            raise TidegateError(f"the golden target ended with code {process.returncode} while starting")
-        time.sleep(_POLL_SECONDS)
-    raise TidegateError(f"the golden target did not listen within {_START_SECONDS:g} s")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+            end(process)
