@@ -45,7 +45,6 @@ class _Settings(ctypes.Structure):
         ("stages", c_uint32),
         ("max_in_flight", c_uint32),
         ("max_idle", c_uint32),
-        ("wait_when_full", c_uint8),
         ("reuse", c_uint8),
         ("keep_gaps", c_uint8),
         ("stamps", c_uint8),
@@ -55,30 +54,19 @@ class _Settings(ctypes.Structure):
 class Counters(ctypes.Structure):
     """The engine's live counters; see ``tg_counters``. Reading one never waits."""
 
-    fed: int
     offered: int
-    sent: int
-    recorded: int
     in_flight: int
-    open_connections: int
-    peak_connections: int
-    connects: int
     reconnects: int
-    late_feeds: int
     reads: int
     stamped_reads: int
     token_reads: int
     shared_token_reads: int
-    tokens: int
-    bytes_received: int
-    cpu_ns: int
     finished: int
     _fields_ = [
         (name, c_uint64)
         for name in (
-            *("fed", "offered", "sent", "recorded", "in_flight", "open_connections", "peak_connections"),
-            *("connects", "reconnects", "late_feeds", "reads", "stamped_reads", "token_reads"),
-            *("shared_token_reads", "tokens", "bytes_received", "cpu_ns", "finished"),
+            *("offered", "in_flight", "reconnects", "reads", "stamped_reads", "token_reads"),
+            *("shared_token_reads", "finished"),
         )
     ]
 
@@ -98,7 +86,6 @@ class CoreSettings:
     stages: int
     max_in_flight: int
     max_idle: int
-    wait_when_full: bool = False
     reuse: bool = True
     keep_gaps: bool = False
     stamps: bool = True

@@ -96,16 +96,15 @@ static void unlink_idle(tg_engine *engine, tg_connection *connection) {
 
 /* Ends. */
 
-static void close_socket(tg_engine *engine, tg_connection *connection) {
+static void close_socket(tg_connection *connection) {
   if (connection->fd < 0) return;
   close(connection->fd);
   connection->fd = -1;
-  engine->counters.open_connections--;
 }
 
 void tg_connection_close(tg_engine *engine, tg_connection *connection) {
   if (connection->state == TG_IDLE) unlink_idle(engine, connection);
-  close_socket(engine, connection);
+  close_socket(connection);
   tg_wheel_forget(&connection->timed);
   connection->state = TG_CLOSED;
   connection->next = engine->free_later;
@@ -122,7 +121,6 @@ static void report(tg_engine *engine, tg_connection *connection, int64_t end_ns)
                       .stage = connection->arrival.stage};
   tg_exchange_fill(&connection->exchange, &record);
   tg_output_add(engine, &record, connection->exchange.gaps);
-  if (record.sent_ns != TG_NONE) engine->counters.sent++;
 }
 
 /* End the call of a busy connection, whose exchange has its outcome. */
@@ -289,9 +287,6 @@ static int begin_connect(tg_engine *engine, tg_connection *connection) {
   int fd = socket(target->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
   if (fd < 0) return errno;
   connection->fd = fd;
-  engine->counters.connects++;
-  if (++engine->counters.open_connections > engine->counters.peak_connections)
-    engine->counters.peak_connections = engine->counters.open_connections;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (engine->settings.stamps) tg_ask_for_stamps(fd);
   int error = engine->sources_count ? bind_source(engine, fd, target->ss_family) : 0;
@@ -300,7 +295,7 @@ static int begin_connect(tg_engine *engine, tg_connection *connection) {
 }
 
 static void connect_next(tg_engine *engine, tg_connection *connection, const char *reason) {
-  close_socket(engine, connection);
+  close_socket(connection);
   uint8_t first = engine->good_target;
   while (connection->tried < engine->targets_count) {
     connection->address = (uint8_t)((first + connection->tried++) % engine->targets_count);
@@ -315,7 +310,7 @@ static void connect_next(tg_engine *engine, tg_connection *connection, const cha
       watch(engine, connection);
       return;
     }
-    close_socket(engine, connection);
+    close_socket(connection);
     reason = tg_error_name(error);
     if (is_ours(error)) {
       connection->sent_ns = TG_NONE;
@@ -339,12 +334,10 @@ static int64_t arrival_ns(const tg_engine *engine, const tg_connection *connecti
   return at_ns > now_ns ? now_ns : at_ns;
 }
 
-static void count_read(tg_engine *engine, size_t bytes, bool stamped, int32_t tokens) {
+static void count_read(tg_engine *engine, bool stamped, int32_t tokens) {
   tg_counters *counters = &engine->counters;
   counters->reads++;
-  counters->bytes_received += bytes;
   counters->stamped_reads += stamped;
-  counters->tokens += (uint64_t)tokens;
   counters->token_reads += tokens > 0;
   counters->shared_token_reads += tokens > 1;
 }
@@ -360,7 +353,7 @@ static bool take(tg_engine *engine, tg_connection *connection, size_t bytes, int
   int32_t chunks = connection->exchange.chunks;
   connection->heard_ns = now_ns;
   bool ended = tg_exchange_feed(&connection->exchange, engine->buffer, bytes, at_ns);
-  count_read(engine, bytes, wall_ns != 0, connection->exchange.chunks - chunks);
+  count_read(engine, wall_ns != 0, connection->exchange.chunks - chunks);
   if (ended) {
     bool keep = connection->exchange.reusable && connection->written == connection->request_bytes;
     finish(engine, connection, keep, at_ns);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -132,7 +133,6 @@ int tg_engine_feed(tg_engine *engine, const tg_arrival *arrivals, uint64_t count
   }
   memcpy(fed->items + fed->count, arrivals, count * sizeof *arrivals);
   fed->count += count;
-  engine->counters.fed += count;
   pthread_mutex_unlock(&engine->lock);
   return 0;
 }
@@ -144,7 +144,7 @@ void tg_engine_end_feed(tg_engine *engine) {
 }
 
 /* Take over what was fed; false when the feed has ended and nothing is left. */
-static bool take_feed(tg_engine *engine, int64_t now_ns) {
+static bool take_feed(tg_engine *engine) {
   pthread_mutex_lock(&engine->lock);
   tg_queue emptied = engine->queue;
   engine->queue = engine->fed;
@@ -152,8 +152,6 @@ static bool take_feed(tg_engine *engine, int64_t now_ns) {
   engine->fed = emptied;
   bool more = engine->queue.count || !engine->feed_ended;
   pthread_mutex_unlock(&engine->lock);
-  for (uint64_t i = 0; i < engine->queue.count && engine->queue.items[i].due_ns < now_ns; i++)
-    engine->counters.late_feeds++;
   return more;
 }
 
@@ -172,28 +170,25 @@ static void report_unsent(tg_engine *engine, const tg_arrival *arrival, int64_t 
   tg_body_drop(arrival->body);
 }
 
-static void send_one(tg_engine *engine, tg_arrival arrival, int64_t now_ns) {
+static void send_one(tg_engine *engine, const tg_arrival *arrival, int64_t now_ns) {
   engine->counters.offered++;
-  if (engine->settings.wait_when_full) arrival.due_ns = now_ns;
   int64_t index = engine->next_index++;
   if (engine->counters.in_flight >= engine->settings.max_in_flight)
-    report_unsent(engine, &arrival, index, TG_DROPPED, "max_in_flight");
-  else if (!tg_call_begin(engine, &arrival, index, now_ns))
-    report_unsent(engine, &arrival, index, TG_DROPPED, "ENOMEM");
+    report_unsent(engine, arrival, index, TG_DROPPED, "max_in_flight");
+  else if (!tg_call_begin(engine, arrival, index, now_ns))
+    report_unsent(engine, arrival, index, TG_DROPPED, "ENOMEM");
 }
 
 /* Send what is due, a turn's worth; returns when to come back. */
 static int64_t send_due(tg_engine *engine, int64_t now_ns) {
   for (int sent = 0; sent < SENDS_IN_A_ROW; sent++) {
     tg_queue *queue = &engine->queue;
-    if (queue->next == queue->count && !engine->drain_until_ns && !take_feed(engine, now_ns))
+    if (queue->next == queue->count && !engine->drain_until_ns && !take_feed(engine))
       engine->drain_until_ns = now_ns + engine->settings.drain_ns;
     if (queue->next == queue->count) return engine->next_tick_ns;
     if (queue->items[queue->next].due_ns > now_ns) return queue->items[queue->next].due_ns;
-    if (engine->settings.wait_when_full && engine->counters.in_flight >= engine->settings.max_in_flight)
-      return engine->next_tick_ns;
     if (sent && !engine->idle) return now_ns; /* an answer that waits to be read may free a connection */
-    send_one(engine, queue->items[queue->next++], now_ns);
+    send_one(engine, &queue->items[queue->next++], now_ns);
     now_ns = tg_now_ns();
   }
   return now_ns;
@@ -209,7 +204,7 @@ static void cancel_everything(tg_engine *engine) {
       report_unsent(engine, &queue->items[queue->next], engine->next_index++, TG_CANCELLED,
                     "not sent when the run was stopped");
     if (!engine->queue.count) nanosleep(&(struct timespec){0, TICK_NS / 10}, NULL);
-  } while (take_feed(engine, 0));
+  } while (take_feed(engine));
 }
 
 static bool is_over(tg_engine *engine, int64_t now_ns) {
@@ -229,7 +224,6 @@ static void tick(tg_engine *engine, int64_t now_ns) {
   if (now_ns < engine->next_tick_ns) return;
   count_lag(engine, now_ns);
   engine->offset_ns = tg_wall_minus_monotonic_ns();
-  engine->counters.cpu_ns = (uint64_t)tg_read_clock(CLOCK_THREAD_CPUTIME_ID);
   for (tg_timed *member; (member = tg_wheel_next(&engine->wheel, now_ns));)
     tg_connection_visit(engine, (tg_connection *)((char *)member - offsetof(tg_connection, timed)), now_ns);
   if (engine->hold_ns) {
@@ -280,7 +274,7 @@ static void take_precedence(void) {
     uint64_t turn_ns, deadline_ns, period_ns;
   } wish = {.size = sizeof wish, .nice = NICE, .turn_ns = TURN_NS};
   if (syscall(SYS_sched_setattr, 0, &wish, 0) == 0) return;
-  wish.nice = 0; /* precedence is for the privileged, short turns are for everybody */
+  wish.nice = getpriority(PRIO_PROCESS, 0); /* precedence is for the privileged, short turns are for everybody */
   syscall(SYS_sched_setattr, 0, &wish, 0);
 }
 
@@ -316,7 +310,6 @@ static void *thread_main(void *argument) {
   while (engine->idle) tg_connection_close(engine, engine->idle);
   close(engine->stamp_keeper);
   close(engine->epoll);
-  engine->counters.cpu_ns = (uint64_t)tg_read_clock(CLOCK_THREAD_CPUTIME_ID);
   __atomic_store_n(&engine->counters.finished, 1, __ATOMIC_RELEASE);
   return NULL;
 }

@@ -21,9 +21,8 @@ typedef struct {
 } tg_address;
 
 /* `connect_ns` is for all addresses together, `read_ns` between bytes, `request_ns` in all.
-   `reuse`: keep connections alive. `keep_gaps`: keep every gap of every request. `stamps`: take the kernel's times.
-   `wait_when_full`: at `max_in_flight` an arrival waits (a closed loop), instead of being dropped; it is due when
-   it is sent. */
+   `reuse`: keep connections alive. `keep_gaps`: keep every gap of every request. `stamps`: take the kernel's
+   times. */
 typedef struct {
   int64_t drain_ns;
   int64_t connect_ns;
@@ -32,7 +31,6 @@ typedef struct {
   uint32_t stages;
   uint32_t max_in_flight;
   uint32_t max_idle;
-  uint8_t wait_when_full;
   uint8_t reuse;
   uint8_t keep_gaps;
   uint8_t stamps;
@@ -51,26 +49,16 @@ typedef struct {
   uint8_t unused[5];
 } tg_arrival;
 
-/* Live counters; the engine's thread writes them, anybody may read. `late_feeds` counts arrivals that were already
-   due when they were fed. A token read is a read that held at least one token, a shared one held several. */
+/* Live counters; the engine's thread writes them, anybody may read. A token read is a read that held at least one
+   token, a shared one held several. */
 typedef struct {
-  uint64_t fed;
   uint64_t offered;
-  uint64_t sent;
-  uint64_t recorded;
   uint64_t in_flight;
-  uint64_t open_connections;
-  uint64_t peak_connections;
-  uint64_t connects;
   uint64_t reconnects;
-  uint64_t late_feeds;
   uint64_t reads;
   uint64_t stamped_reads;
   uint64_t token_reads;
   uint64_t shared_token_reads;
-  uint64_t tokens;
-  uint64_t bytes_received;
-  uint64_t cpu_ns;
   uint64_t finished;
 } tg_counters;
 
