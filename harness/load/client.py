@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Collection
 from typing import Any
 
 from harness.load.call import Call
@@ -12,30 +11,21 @@ from harness.load.connection import Connection
 from harness.load.endpoint import Endpoint
 from harness.load.link import EOF
 from harness.load.pool import Pool
-from harness.load.stamped import ReadCounts
-from harness.load.wheel import TimerWheel
+from harness.load.sender import Sender
 from harness.measure.reception import Reception
 from harness.measure.record import Outcome
 
 
-class Client:
-    """Sends calls to one endpoint. Nothing here waits; the caller calls ``tick`` about every 10 ms.
-
-    ``submit`` ends in exactly one ``call.on_done(call)``, from the hub or, when it fails at once, before it
-    returns. ``reconnects`` counts kept-alive connections that proved closed and were replaced.
-    """
+class Client(Sender[Call, Connection]):
+    """Sends calls over HTTP. ``reconnects`` counts kept-alive connections that proved closed."""
 
     def __init__(self, loop: Any, endpoint: Endpoint, max_idle: int) -> None:
+        super().__init__()
         self._loop = loop
         self._endpoint = endpoint
         self._pool = Pool(max_idle)
-        self._wheel = TimerWheel(time.monotonic_ns())
-        self._busy: dict[Call, Connection] = {}
-        self._good_address = 0
         self._sources = itertools.cycle([source for _, source in endpoint.source_addresses] or [None])
-        self._reads = ReadCounts()
         self._token_reads = self._shared_token_reads = 0
-        self.reconnects = 0
 
     @property
     def endpoint(self) -> Endpoint:
@@ -47,16 +37,6 @@ class Client:
         """How the times of arrival were learned; the tokens of open calls are not in it yet."""
         return Reception(self._reads.reads, self._reads.stamped, self._token_reads, self._shared_token_reads)
 
-    @property
-    def in_flight(self) -> int:
-        """How many calls are open."""
-        return len(self._busy)
-
-    @property
-    def open_calls(self) -> Collection[Call]:
-        """The calls that are open now."""
-        return self._busy.keys()
-
     def submit(self, call: Call) -> None:
         """Send ``call`` now."""
         call.sent_ns = time.monotonic_ns()
@@ -67,21 +47,6 @@ class Client:
         self._busy[call] = connection
         connection.send(call)
         self._wheel.watch(connection)
-
-    def cancel(self, call: Call) -> None:
-        """End ``call`` as CANCELLED, if it is still open."""
-        connection = self._busy.get(call)
-        if connection is not None:
-            self._fail(connection, Outcome.CANCELLED, None)
-
-    def cancel_all(self) -> None:
-        """End every open call as CANCELLED."""
-        for call in list(self._busy):
-            self.cancel(call)
-
-    def tick(self, now_ns: int) -> None:
-        """Let timeouts pass."""
-        self._wheel.advance(now_ns)
 
     def close(self) -> None:
         """Cancel what is open and close every connection."""

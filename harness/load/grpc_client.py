@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
 from typing import Any
 
 from harness.load.grpc_channel import Channel, GrpcCall, Ticket
 from harness.load.grpc_endpoint import GrpcEndpoint
-from harness.load.stamped import ReadCounts
-from harness.load.wheel import TimerWheel
+from harness.load.sender import Sender
 from harness.measure.reception import Reception
 from harness.measure.record import Outcome
 
 
-class GrpcClient:
-    """Sends calls to one endpoint. Nothing here waits; the caller calls ``tick`` about every 10 ms.
-
-    ``submit`` ends in exactly one ``call.on_done(call)``, from the hub or, when it fails at once, before it
-    returns. ``reconnects`` counts calls that a target surely had not processed (a stream that it refused, or
-    that came after its GOAWAY) and that were sent once more on another channel.
+class GrpcClient(Sender[GrpcCall, Ticket]):
+    """Sends calls over gRPC. ``reconnects`` counts those whose stream the target refused, or that came after
+    its GOAWAY, and that went once more on another channel.
     """
 
     def __init__(self, loop: Any, endpoint: GrpcEndpoint) -> None:
+        super().__init__()
         self._loop = loop
         self._endpoint = endpoint
-        self._wheel = TimerWheel(time.monotonic_ns())
         self._channels: set[Channel] = set()
         self._roomy: dict[Channel, None] = {}  # in turn: the one that has waited longest is first
-        self._busy: dict[GrpcCall, Ticket] = {}
-        self._good_address = 0
-        self._reads = ReadCounts()
         self._token_reads = self._shared_token_reads = 0  # those of channels that are gone
-        self.reconnects = 0
 
     @property
     def reception(self) -> Reception:
@@ -42,16 +33,6 @@ class GrpcClient:
             token_reads += channel.token_reads[0]
             shared += channel.token_reads[1]
         return Reception(self._reads.reads, self._reads.stamped, token_reads, shared)
-
-    @property
-    def in_flight(self) -> int:
-        """How many calls are open."""
-        return len(self._busy)
-
-    @property
-    def open_calls(self) -> Collection[GrpcCall]:
-        """The calls that are open now."""
-        return self._busy.keys()
 
     @property
     def channels(self) -> int:
@@ -65,21 +46,6 @@ class GrpcClient:
         self._place(ticket)
         if ticket.call is not None:
             self._wheel.watch(ticket)
-
-    def cancel(self, call: GrpcCall) -> None:
-        """End ``call`` as CANCELLED, if it is still open."""
-        ticket = self._busy.get(call)
-        if ticket is not None:
-            self._fail(ticket, Outcome.CANCELLED, None)
-
-    def cancel_all(self) -> None:
-        """End every open call as CANCELLED."""
-        for call in list(self._busy):
-            self.cancel(call)
-
-    def tick(self, now_ns: int) -> None:
-        """Let timeouts pass."""
-        self._wheel.advance(now_ns)
 
     def close(self) -> None:
         """Cancel what is open and close every channel."""

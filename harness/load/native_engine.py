@@ -15,7 +15,7 @@ import gevent.event
 
 from harness.arrivals.plan import Plan
 from harness.core.engine import CoreEngine
-from harness.load.call_factory import Asks
+from harness.load.calls import Asks
 from harness.load.counts import EngineStats
 from harness.load.native_lane import NativeLane
 from harness.measure.histogram import LogHistogram

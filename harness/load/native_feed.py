@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness.arrivals.plan import Plan
 from harness.core.engine import ARRIVAL_DTYPE, Body
-from harness.load.call_factory import Asks
+from harness.load.calls import Asks
 from harness.workload import Ask
 from observability.trace_words import sampled_words, span_words, trace_words
 

@@ -6,7 +6,7 @@ import time
 
 from harness.arrivals.plan import Plan
 from harness.core.engine import CoreEngine
-from harness.load.call_factory import Asks
+from harness.load.calls import Asks
 from harness.load.native_feed import NativeFeed
 from harness.load.native_records import NativeRecords
 from harness.measure.record_batch import RecordBatch

@@ -10,19 +10,19 @@ import gevent
 
 from harness.arrivals.plan import Plan
 from harness.core.engine import CoreEngine, CoreSettings
-from harness.load.call_factory import Asks, CallFactory
+from harness.load.call_factory import CallFactory
+from harness.load.calls import Asks
 from harness.load.client import Client
 from harness.load.endpoint import Endpoint, resolve_endpoint
 from harness.load.engine import Engine
 from harness.load.native_engine import NativeEngine
 from harness.load.portable_engine import EngineSettings, PortableEngine
-from harness.load.transport import Calls, Sender, open_transport
+from harness.load.transport import AnyCalls, AnySender, open_transport
 from harness.measure.record_batch import RecordBatch
+from harness.preflight.judge import CONNECTIONS_PER_THREAD
 from harness.scenario.model import Scenario
 
 OnRecords = Callable[[RecordBatch], None]
-CONNECTIONS_PER_THREAD = 19_000
-"""A thread of the core has a descriptor table of its own, of (here) at most 20,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def portable_engine(
 
 
 def _engine_over(
-    client: Sender, calls: Calls, scenario: Scenario, part: Slice, on_records: OnRecords
+    client: AnySender, calls: AnyCalls, scenario: Scenario, part: Slice, on_records: OnRecords
 ) -> PortableEngine:
     settings = EngineSettings(part.worker, len(scenario.stages), part.max_in_flight, scenario.drain)
     return PortableEngine(settings, part.plan, part.asks, calls, client, on_records)

@@ -14,12 +14,12 @@ import gevent.event
 import numpy as np
 
 from harness.arrivals.plan import Plan
-from harness.load.call_factory import Asks
+from harness.load.calls import Asks
 from harness.load.counts import EngineStats
 from harness.load.gaps import GapRecorder
 from harness.load.lag import Ticker
 from harness.load.timer import TimerFd
-from harness.load.transport import AnyCall, Calls, Sender
+from harness.load.transport import AnyCall, AnyCalls, AnySender
 from harness.measure.histogram import LogHistogram
 from harness.measure.reception import Reception
 from harness.measure.record import Outcome, RequestRecord
@@ -55,8 +55,8 @@ class PortableEngine:
         settings: EngineSettings,
         plan: Plan,
         asks: Asks,
-        calls: Calls,
-        client: Sender,
+        calls: AnyCalls,
+        client: AnySender,
         on_records: Callable[[RecordBatch], None],
     ) -> None:
         self._settings = settings

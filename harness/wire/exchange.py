@@ -14,6 +14,7 @@ from harness.wire.openai import (
     error_type,
     error_type_of_body,
 )
+from harness.wire.recorded import Recorded
 from harness.wire.sse import Event, SseError, SseParser
 from harness.wire.template import STRUCTURAL, learn_template
 
@@ -22,7 +23,7 @@ MAX_ANSWER_BYTES = 64 << 20
 _REFUSALS = (429, 503)
 
 
-class Exchange(ResponseReader):
+class Exchange(ResponseReader, Recorded):
     """The state of one answer. Instants are nanoseconds on the caller's clock.
 
     Feed it the bytes of each read with the read's instant, and the connection's end. ``outcome`` is None
@@ -264,21 +265,6 @@ class Exchange(ResponseReader):
 
     def _end_by_content(self) -> None:
         self.end(Outcome.OK if self.chunks else Outcome.EMPTY)
-
-    def fill(self, record: RequestRecord, zero_ns: int) -> None:
-        """Write what the answer was into ``record``; its instants count from ``zero_ns``."""
-        for name in ("first_byte_ns", "first_token_ns", "last_token_ns"):
-            instant_ns = getattr(self, name)
-            if instant_ns is not None:
-                setattr(record, name, instant_ns - zero_ns)
-        record.http_status = self.status
-        record.error_type = self.error_type
-        record.chunks = self.chunks
-        record.max_gap_ns = self.max_gap_ns
-        record.finish_reason = self.finish_reason
-        record.bytes_received = self.bytes_received
-        record.gaps_ns = self.gaps_ns
-        self._fill_tokens(record)
 
     def _fill_tokens(self, record: RequestRecord) -> None:
         if self.chunks:

@@ -8,6 +8,7 @@ from functools import cache
 from harness.measure.record import Outcome, RequestRecord, TokenSource
 from harness.wire.grpc import PREFIX_BYTES, GrpcError, MessageSplitter, prefixed, status_name
 from harness.wire.hpack_block import Fields
+from harness.wire.recorded import Recorded
 from harness.wire.vllm_grpc import Piece, decode_piece
 
 _OUTCOMES = {
@@ -23,7 +24,7 @@ _ONE_BYTE_LENGTH = 0x80
 _HEAD_BYTES = PREFIX_BYTES + 4
 
 
-class GrpcAnswer:
+class GrpcAnswer(Recorded):
     """The state of one answer to Generate. Instants are nanoseconds on the caller's clock.
 
     It takes what HTTP/2 delivers for its stream. ``outcome`` is None until the answer has ended. ``on_gap``
@@ -214,21 +215,6 @@ class GrpcAnswer:
             self.end(Outcome.TRUNCATED, "no GenerateComplete")
         else:
             self.end(Outcome.OK if self.chunks else Outcome.EMPTY)
-
-    def fill(self, record: RequestRecord, zero_ns: int) -> None:
-        """Write what the answer was into ``record``; its instants count from ``zero_ns``."""
-        for name in ("first_byte_ns", "first_token_ns", "last_token_ns"):
-            instant_ns = getattr(self, name)
-            if instant_ns is not None:
-                setattr(record, name, instant_ns - zero_ns)
-        record.http_status = self.status
-        record.error_type = self.error_type
-        record.chunks = self.chunks
-        record.max_gap_ns = self.max_gap_ns
-        record.finish_reason = self.finish_reason
-        record.bytes_received = self.bytes_received
-        record.gaps_ns = self.gaps_ns
-        self._fill_tokens(record)
 
     def _fill_tokens(self, record: RequestRecord) -> None:
         if self.finish_reason is not None:
