@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 BIN = Path(sys.executable).parent
 START_SECONDS = 90.0
 
@@ -70,3 +72,14 @@ def only_run(runs_dir: Path) -> Path:
     runs = [path for path in runs_dir.iterdir() if (path / "run.json").exists()]
     assert len(runs) == 1, runs
     return runs[0]
+
+
+def wait_for_worker(pid: int) -> int:
+    """Return the process id of the first load worker that the process ``pid`` has started."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        for child in psutil.Process(pid).children():
+            if any("harness.load.worker" in word for word in child.cmdline()):
+                return child.pid
+        time.sleep(0.05)
+    raise TimeoutError("no load worker was started")

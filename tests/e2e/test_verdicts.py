@@ -10,12 +10,19 @@ import urllib.request
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-import psutil
 import pyarrow.parquet as pq
 import pytest
 
 import harness.load
-from tests.e2e.servers import BIN, answers, only_run, reference_target, tidegate, wait_until
+from tests.e2e.servers import (
+    BIN,
+    answers,
+    only_run,
+    reference_target,
+    tidegate,
+    wait_for_worker,
+    wait_until,
+)
 
 SCENARIO = """
 name: e2e
@@ -94,7 +101,7 @@ def test_somebody_else_on_the_target_makes_the_counts_disagree_which_is_invalid(
     scenario = write_scenario(tmp_path)
     command = [str(BIN / "tidegate"), "run", str(scenario), "--target", target]
     process = subprocess.Popen(command, cwd=tmp_path)
-    wait_for_worker(process)
+    wait_for_worker(process.pid)
     time.sleep(3)
     body = json.dumps({"model": "scripted", "max_tokens": 3, "messages": [{"role": "user", "content": "hi"}]})
     curl = ["curl", "-s", "-d", body, f"{target}/v1/chat/completions"]
@@ -108,7 +115,7 @@ def test_a_generator_that_was_starved_is_invalid(tmp_path, target):
     scenario = write_scenario(tmp_path, DURATION="8s")
     command = [str(BIN / "tidegate"), "run", str(scenario), "--target", target]
     process = subprocess.Popen(command, cwd=tmp_path)
-    worker = wait_for_worker(process)
+    worker = wait_for_worker(process.pid)
     time.sleep(3.5)
     os.kill(worker, signal.SIGSTOP)
     time.sleep(1.5)
@@ -122,7 +129,7 @@ def test_a_worker_that_was_killed_is_invalid(tmp_path, target):
     scenario = write_scenario(tmp_path, DURATION="8s")
     command = [str(BIN / "tidegate"), "run", str(scenario), "--target", target, "--workers", "2"]
     process = subprocess.Popen(command, cwd=tmp_path)
-    worker = wait_for_worker(process)
+    worker = wait_for_worker(process.pid)
     time.sleep(4)
     os.kill(worker, signal.SIGKILL)
     assert process.wait(90) == 4
@@ -134,7 +141,7 @@ def test_ctrl_c_keeps_what_was_recorded_and_reports_aborted(tmp_path, target):
     scenario = write_scenario(tmp_path, DURATION="30s")
     command = [str(BIN / "tidegate"), "run", str(scenario), "--target", target]
     process = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, stderr=subprocess.PIPE)
-    wait_for_worker(process)
+    wait_for_worker(process.pid)
     time.sleep(5)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole foreground group
     _, errors = process.communicate(timeout=40)
@@ -203,17 +210,6 @@ def test_a_stored_run_is_judged_again_by_other_objectives_without_a_target(tmp_p
     assert tidegate("gate", str(run_dir), cwd=tmp_path).returncode == 0
     assert tidegate("gate", str(run_dir), "--slo", str(slo), cwd=tmp_path).returncode == 1
     assert tidegate("report", str(run_dir), cwd=tmp_path).returncode == 0
-
-
-def wait_for_worker(process: subprocess.Popen) -> int:
-    """Return the process id of the run's first load worker."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        for child in psutil.Process(process.pid).children():
-            if any("harness.load.worker" in word for word in child.cmdline()):
-                return child.pid
-        time.sleep(0.05)
-    raise TimeoutError("no load worker was started")
 
 
 def test_plain_locust_leaves_a_run_that_can_be_judged(tmp_path, target):
