@@ -40,9 +40,9 @@ class NativeFeed:
         """How many arrivals are still to be made."""
         return len(self._plan) - self.made
 
-    def due_before(self, instant_ns: int) -> bool:
-        """Whether the next arrival is due before an instant."""
-        return bool(self.left and self.due_ns[self.made] < instant_ns)
+    def due_before(self, instant_ns: int, count: int = 1) -> bool:
+        """Whether ``count`` more arrivals are left and all of them due before an instant."""
+        return bool(self.left >= count and self.due_ns[self.made + count - 1] < instant_ns)
 
     def take(self, count: int, until_ns: int) -> tuple[NDArray[Any], list[Body]]:
         """Return up to ``count`` arrivals that are due by ``until_ns``, and the bodies to keep meanwhile."""

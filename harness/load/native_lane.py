@@ -13,6 +13,8 @@ from harness.measure.record_batch import RecordBatch
 
 HORIZON_NS = 1_000_000_000
 """How long before its due time a request is prepared: longer than anything should stop the interpreter."""
+LOW_NS = HORIZON_NS // 2
+"""The same, where it is less than a chunk that could be prepared."""
 MAX_AHEAD = 200_000
 """How many prepared requests may wait; they take memory."""
 _CHUNK = 512
@@ -41,9 +43,12 @@ class NativeLane:
 
     @property
     def behind(self) -> bool:
-        """Whether there is something to prepare now."""
+        """Whether there is enough to prepare now: a turn costs as much as ten arrivals."""
         ahead = self._feed.made - self.core.counters.offered
-        return ahead < MAX_AHEAD and self._feed.due_before(time.monotonic_ns() + HORIZON_NS)
+        now_ns = time.monotonic_ns()
+        return ahead < MAX_AHEAD and (
+            self._feed.due_before(now_ns + HORIZON_NS, _CHUNK) or self._feed.due_before(now_ns + LOW_NS)
+        )
 
     def feed_some(self) -> None:
         """Prepare a few of the arrivals that are due within the horizon."""
