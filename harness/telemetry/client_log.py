@@ -1,27 +1,20 @@
 """The harness's log of a run: ECS lines for each request worth a look, and for the verdict.
 
-A line for every request would repeat the records; a log is read for what went wrong, so it has every failed
-request, every sampled one (the same that have a trace) and the slowest one percent.
+Which these are, `worth_telling` decides; the same have a span.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from harness.measure.record import OUTCOMES
 from harness.measure.records import Records
 from harness.scenario.model import Scenario
+from harness.telemetry.worth_telling import worth_telling
 from observability.ecs import configure_ecs_logging, ecs_timestamp
-from observability.trace_ids import sampled
-
-_SLOWEST_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +32,13 @@ def write_client_log(file: Path, run: LoggedRun, records: Records) -> int:
     file.unlink(missing_ok=True)
     logger = configure_ecs_logging(f"tidegate.client.{run.run_id}", "tidegate", file)
     lines = 0
-    for row in _worth_a_line(records, run.scenario.trace_sample_share):
+    for row in worth_telling(records, run.scenario.trace_sample_share):
         _log_request(logger, run, records, int(row))
         lines += 1
     logger.info("run judged", extra={"ecs": {"labels.run_id": run.run_id, "event.outcome": run.verdict}})
     for handler in logger.handlers:
         handler.close()
     return lines + 1
-
-
-def _worth_a_line(records: Records, sample_share: float) -> Iterator[np.int64]:
-    traced = np.fromiter(
-        (sampled(str(trace), sample_share) for trace in records.trace_id), bool, len(records)
-    )
-    yield from np.flatnonzero(~records.ok | traced | _slowest(records))
-
-
-def _slowest(records: Records) -> NDArray[np.bool_]:
-    ok = records.ok
-    if not ok.any():
-        return np.zeros(len(records), dtype=bool)
-    bound = np.quantile(records.e2e_seconds[ok], 1 - _SLOWEST_SHARE)
-    return ok & (records.e2e_seconds >= bound)
 
 
 def _log_request(logger: logging.Logger, run: LoggedRun, records: Records, row: int) -> None:
