@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv)
 READY := $(VENV)/.ready
 EVERYTHING := -c constraints.txt -e '.[target,stack,dev]'
-CORE := setup.py $(wildcard build_backend/*.py harness/core/src/* harness/core/third_party/*/*.[ch])
+CORE := setup.py $(wildcard build_backend/*.py harness/core/src/* harness/calibrate/golden/src/*)
+CORE += $(wildcard harness/core/third_party/*/*.[ch])
 
 .DEFAULT_GOAL := help
 .PHONY: help setup browser check format test demo bench clean
@@ -16,7 +17,7 @@ help: ## list the verbs
 
 setup: $(READY) ## make the virtual environment (uv when on PATH, else venv and pip)
 
-# What is older than the environment needs no second look: after an edit of the C core only that is built again.
+# What is older than the environment needs no second look: after an edit of the C sources only those are built again.
 $(READY): EXTENT = $(if $(filter pyproject.toml constraints.txt,$?),$(EVERYTHING),--no-deps -e .)
 $(READY): pyproject.toml constraints.txt $(CORE)
 ifdef UV
@@ -56,4 +57,5 @@ bench: $(READY) ## benchmarks, one JSON object a line
 	@for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name; done
 
 clean: ## remove the virtual environment, runs and caches of this checkout
-	rm -rf $(VENV) runs .tidegate .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info harness/core/_core.so*
+	rm -rf $(VENV) runs .tidegate .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	rm -f harness/core/_core.so* harness/calibrate/golden/_golden.so*

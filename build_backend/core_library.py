@@ -1,4 +1,4 @@
-"""Compile ``harness/core/_core.so``: every C source of the checkout in one library, no Python headers."""
+"""Compile the C libraries that lie beside the Python modules: each one file for ctypes, no Python headers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-_OURS = Path("harness", "core", "src")
+_CORE = Path("harness", "core", "src")
 _THEIRS = [Path("harness", "core", "third_party", name) for name in ("llhttp", "yyjson")]
 _FLAGS = ["-std=gnu11", "-O3", "-fPIC", "-fvisibility=hidden", "-pthread", "-DNDEBUG"]
 _FLAGS += ["-Dyyjson_api="]  # else it makes its functions visible to all libraries of the process
@@ -23,6 +24,23 @@ _THEIR_FLAGS = [
     "-w",  # their warnings are theirs to mend
     *(f"-DYYJSON_DISABLE_{part}=1" for part in ("WRITER", "UTILS", "INCR_READER")),  # half the compile time
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """The sources of one library: all of ``folder``, what it ``shares`` of the core, and the two parsers."""
+
+    folder: Path
+    shares: tuple[str, ...] = ()
+
+
+LIBRARIES = {
+    "harness.core._core": Library(_CORE),
+    "harness.calibrate.golden._golden": Library(
+        Path("harness", "calibrate", "golden", "src"), ("buffer.c", "json.c", "receive.c", "utf8.c")
+    ),
+}
+"""Every library by the name that it would have as a Python module."""
 
 
 def system_compiler() -> list[str] | None:
@@ -43,32 +61,47 @@ def packaged_compiler() -> list[str] | None:
     return command
 
 
-def sources(root: Path) -> list[Path]:
-    """Return every C source and header of the checkout ``root``."""
-    folders = [root / folder for folder in (_OURS, *_THEIRS)]
-    return sorted(p for folder in folders for p in folder.iterdir() if p.suffix in (".c", ".h"))
+def units(root: Path, library: Library) -> list[Path]:
+    """Return every C source of one library of the checkout ``root``."""
+    own = [path for folder in (library.folder, *_THEIRS) for path in (root / folder).glob("*.c")]
+    return sorted([*own, *(root / _CORE / name for name in library.shares)])
 
 
-def compile_core(root: Path, library: Path) -> None:
-    """Compile the checkout ``root`` to ``library``. Raises RuntimeError without a compiler."""
+def headers(root: Path, library: Library) -> list[Path]:
+    """Return every header that the library's sources may include."""
+    return _headers(root, _includes(library.folder))
+
+
+def compile_library(root: Path, library: Library, made: Path) -> None:
+    """Compile a library of the checkout ``root`` to ``made``. Raises RuntimeError without a compiler."""
     compiler = system_compiler() or packaged_compiler()
     if compiler is None:
         raise RuntimeError("no C compiler: set CC, or install cc, gcc, clang or the wheel 'ziglang'")
-    units = [path for path in sources(root) if path.suffix == ".c"]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        objects = list(pool.map(partial(_compile, root, compiler), units))
-    library.parent.mkdir(parents=True, exist_ok=True)
-    made = library.with_name(f"{library.name}.{os.getpid()}")  # a running process may have the old one mapped
-    subprocess.run([*compiler, "-shared", "-pthread", *objects, "-lm", "-o", str(made)], check=True)
-    made.replace(library)
+        objects = list(pool.map(partial(_compile, root, compiler), units(root, library)))
+    made.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = made.with_name(f"{made.name}.{os.getpid()}")  # a running process may have the old one mapped
+    subprocess.run([*compiler, "-shared", "-pthread", *objects, "-lm", "-o", str(unfinished)], check=True)
+    unfinished.replace(made)
+
+
+def _includes(folder: Path) -> list[Path]:
+    """Return where the sources of a folder look for headers, their own folder first."""
+    return [folder] if folder in _THEIRS else list(dict.fromkeys((folder, _CORE, *_THEIRS)))
+
+
+def _headers(root: Path, folders: list[Path]) -> list[Path]:
+    return sorted(path for folder in folders for path in (root / folder).glob("*.h"))
 
 
 def _compile(root: Path, compiler: list[str], unit: Path) -> str:
     """Return the object file of one source; compile only when something that it rests on has changed."""
-    includes = [f"-I{root / folder}" for folder in (_OURS, *_THEIRS)]
-    flags = _OUR_FLAGS if unit.parent == root / _OURS else _THEIR_FLAGS
+    folder = unit.parent.relative_to(root)
+    flags = _THEIR_FLAGS if folder in _THEIRS else _OUR_FLAGS
+    includes = [f"-I{root / included}" for included in _includes(folder)]
     command = [*compiler, *_FLAGS, *flags, *includes, "-c", str(unit)]
-    made = root / "build" / "core" / f"{unit.stem}-{_digest(root, command, unit)}.o"
+    digest = _digest(command, [unit, *_headers(root, _includes(folder))])
+    made = root / "build" / "core" / f"{unit.stem}-{digest}.o"
     if not made.exists():
         made.parent.mkdir(parents=True, exist_ok=True)
         unfinished = made.with_suffix(f".{os.getpid()}")
@@ -77,9 +110,8 @@ def _compile(root: Path, compiler: list[str], unit: Path) -> str:
     return str(made)
 
 
-def _digest(root: Path, command: list[str], unit: Path) -> str:
-    headers = [path for path in sources(root) if path.suffix == ".h"]
+def _digest(command: list[str], files: list[Path]) -> str:
     digest = hashlib.sha256(repr(command).encode())
-    for path in (unit, *headers):
+    for path in files:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

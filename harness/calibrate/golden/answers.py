@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from harness.calibrate.golden.timetable import Timetable, drawn
 
 MODEL = "golden"
+DEFAULT_TOKENS = 16
+_MAX_TOKENS = 1_000_000
 PROMPT_TOKENS = 8
 """What every usage object says of the prompt: nothing here reads it."""
 _TEXT = " token"
@@ -24,7 +29,10 @@ _LAST_CHUNK = b"0\r\n\r\n"
 
 
 class Ask(NamedTuple):
-    """What of a request decides its answer. ``api`` is chat or completions; ``usage``: a chunk of it too."""
+    """What of a request decides its answer. ``api`` is chat or completions; ``usage``: a chunk of it too.
+
+    ``max_tokens`` 0: it does not say.
+    """
 
     api: str
     stream: bool
@@ -32,63 +40,82 @@ class Ask(NamedTuple):
     usage: bool
 
 
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The writes of one kind of answer, and the delays before them. Made once, shared, never changed.
 
     ``first`` goes out with write 1 and ``last`` with write ``writes`` (when that is another one), ``middle``
     with all between. ``tokens`` are in all of them: each of a ``stream``'s tokens is a write of its own; an
     answer in one piece is due when its last token would be. ``resets``: the last write is a reset instead.
+    ``first_ns`` and ``gaps_ns`` are tables by position, of a power of two of entries: when write 1 is due
+    after the arrival, and each next one after the one before it, but for ``stalls``: (token, nanoseconds) in
+    the order of the tokens, flat.
     """
 
-    __slots__ = (
-        *("writes", "first", "middle", "last", "tokens", "finishes", "resets", "stream", "status"),
-        *("gaps_ns", "gaps_mask", "stalls_ns", "_timetable"),
-        *("_sums_up", "_first_ns", "_first_mask"),
+    writes: int
+    first: bytes
+    middle: bytes
+    last: bytes
+    tokens: int
+    status: int
+    first_ns: array[int]
+    gaps_ns: array[int]
+    stalls: array[int]
+    finishes: bool = False
+    resets: bool = False
+    stream: bool = False
+
+
+def _answer(
+    timetable: Timetable,
+    writes: int,
+    first: bytes,
+    middle: bytes,
+    last: bytes,
+    tokens: int,
+    *,
+    finishes: bool = False,
+    resets: bool = False,
+    stream: bool = False,
+) -> Answer:
+    first_ns = first_delays_ns(timetable, 1 if stream else max(tokens, 1))
+    stalls = array("q", [part for stall in sorted(dict(timetable.stalls).items()) for part in stall])
+    gaps_ns = drawn(timetable.gap)
+    return Answer(
+        *(writes, first, middle, last, tokens, timetable.status, first_ns, gaps_ns, stalls),
+        finishes=finishes,
+        resets=resets,
+        stream=stream,
     )
 
-    def __init__(
-        self,
-        writes: int,
-        first: bytes,
-        middle: bytes,
-        last: bytes,
-        tokens: int,
-        timetable: Timetable,
-        *,
-        finishes: bool = False,
-        resets: bool = False,
-        stream: bool = False,
-    ) -> None:
-        self.writes = writes
-        self.first, self.middle, self.last = first, middle, last
-        self.tokens = tokens
-        self.finishes, self.resets, self.stream = finishes, resets, stream
-        self.status = timetable.status
-        self.gaps_ns = drawn(timetable.gap)
-        self.gaps_mask = len(self.gaps_ns) - 1
-        self.stalls_ns = dict(timetable.stalls)
-        self._timetable = timetable
-        self._sums_up = tokens > 1 and not stream  # in one piece: due when its last token would be
-        first_stall_ns = self.stalls_ns.get(1, 0)
-        self._first_ns = array("q", [delay + first_stall_ns for delay in drawn(timetable.ttft)])
-        self._first_mask = len(self._first_ns) - 1
 
-    def first_delay_ns(self, position: int) -> int:
-        """Return when write 1 is due after the request's arrival."""
-        if not self._sums_up:
-            return self._first_ns[position & self._first_mask]
-        return self._timetable.offsets_ns(self.tokens, position)[-1]
+def first_delays_ns(timetable: Timetable, token: int) -> array[int]:
+    """Return when ``token`` is due after the request's arrival, for every position (see ``drawn``)."""
+    stalls = sum(wait for stalled, wait in dict(timetable.stalls).items() if stalled <= token)
+    if token == 1 and not stalls:
+        return drawn(timetable.ttft)
+    first, gaps = np.array(drawn(timetable.ttft)), np.array(drawn(timetable.gap))
+    positions = np.arange(max(len(first), len(gaps) if token > 1 else 1))
+    rounds, rest = divmod(token - 1, len(gaps))  # gaps 1 to token − 1, from a position on, in a ring
+    sums = np.concatenate([[0], np.cumsum(np.tile(gaps, 2))])
+    begins = (positions + 1) % len(gaps)
+    waits = rounds * sums[len(gaps)] + sums[begins + rest] - sums[begins]
+    table: array[int] = array("q")
+    table.frombytes((first[positions % len(first)] + waits + stalls).astype(np.int64).tobytes())
+    return table
 
 
 def answerer(default: Timetable) -> Callable[[str, Ask], Answer]:
     """Return the function from a request's own line (over ``default``) and what it asks to its answer.
 
-    It keeps what it made: the same few come a million times. It raises ValueError for a mistake in the line.
+    It raises ValueError for a mistake in the line, and for a count that is none.
     """
 
-    @lru_cache(maxsize=1024)
     def answer(line: str, ask: Ask) -> Answer:
-        return answer_of(Timetable.parse(line, default), ask)
+        tokens = ask.max_tokens or DEFAULT_TOKENS
+        if not 0 < tokens <= _MAX_TOKENS:
+            raise ValueError(f"max_tokens={tokens}; allowed: a whole number from 1 to {_MAX_TOKENS}")
+        return answer_of(Timetable.parse(line, default), ask._replace(max_tokens=tokens))
 
     return answer
 
@@ -122,21 +149,21 @@ def refusal(status: int, message: str) -> bytes:
 
 
 def _in_one_piece(timetable: Timetable, data: bytes, tokens: int) -> Answer:
-    return Answer(1, data, b"", b"", tokens, timetable, finishes=bool(tokens))
+    return _answer(timetable, 1, data, b"", b"", tokens, finishes=bool(tokens))
 
 
 def _stream(timetable: Timetable, ask: Ask, tokens: int, end: bytes, *, finishes: bool) -> Answer:
     """Make one write a token; the head goes with the first, and the end with the last."""
     if tokens <= 1:
         first = _STREAM_HEAD + _token(ask) * tokens + end
-        return Answer(1, first, b"", b"", tokens, timetable, finishes=finishes, stream=True)
+        return _answer(timetable, 1, first, b"", b"", tokens, finishes=finishes, stream=True)
     first, token = _STREAM_HEAD + _token(ask), _token(ask)
-    return Answer(tokens, first, token, token + end, tokens, timetable, finishes=finishes, stream=True)
+    return _answer(timetable, tokens, first, token, token + end, tokens, finishes=finishes, stream=True)
 
 
 def _until_reset(timetable: Timetable, ask: Ask, tokens: int) -> Answer:
     first = _STREAM_HEAD + _token(ask) if tokens else b""
-    return Answer(tokens + 1, first, _token(ask), b"", tokens, timetable, resets=True, stream=True)
+    return _answer(timetable, tokens + 1, first, _token(ask), b"", tokens, resets=True, stream=True)
 
 
 def _token(ask: Ask) -> bytes:

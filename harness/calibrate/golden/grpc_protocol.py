@@ -15,11 +15,10 @@ from hpack import Decoder
 from smg_grpc_proto import vllm_engine_pb2 as pb
 
 from harness.calibrate.golden import counts
-from harness.calibrate.golden.answers import PROMPT_TOKENS
+from harness.calibrate.golden.answers import DEFAULT_TOKENS, PROMPT_TOKENS
 from harness.calibrate.golden.counts import SharedCounts
 from harness.calibrate.golden.grpc_answers import Frames, GrpcAsk, GrpcScript, failure, model_info, unary
-from harness.calibrate.golden.log import TruthLog
-from harness.calibrate.golden.requests import DEFAULT_TOKENS, TRACE_BYTES
+from harness.calibrate.golden.log import TRACE_BYTES, TruthLog
 from harness.calibrate.golden.schedule import Schedule
 from harness.wire.grpc import PREFIX_BYTES
 from harness.wire.http2 import (
@@ -67,7 +66,7 @@ class GoldenGrpc:
     open_streams: int = 0
     most_open_streams: int = 0
     free_keys: list[int] = field(default_factory=list)
-    next_key: int = 1 << 19  # the lower half belongs to the descriptors of an HTTP port beside us
+    next_key: int = 0
 
     def key(self) -> int:
         """Return a number for the schedule that no stream has now."""
@@ -119,6 +118,7 @@ class _Stream:
         self._position = int.from_bytes(trace[-2:], "big") or len(golden.log)
         self.due_ns = arrived_ns + script.first_delay_ns(self._position)
         self._row = golden.log.begin(trace, arrived_ns, self.due_ns, script.status)
+        golden.counts.add(counts.RUNNING)
         self.key = golden.key()
         golden.schedule.add(self.key, self)
 
@@ -154,6 +154,7 @@ class _Stream:
                 golden.log.last_write_ns[self._row] = self._last_ns
             golden.counts.add(counts.TOKENS, tokens)
             golden.counts.add(counts.BROKEN)
+            golden.counts.add(counts.RUNNING, -1)
             self.due_ns = 0
 
     def _end(self, script: GrpcScript, now_ns: int) -> None:
@@ -172,6 +173,7 @@ class _Stream:
             log.last_write_ns[self._row] = self._last_ns
         golden.counts.add(counts.TOKENS, script.tokens)
         golden.counts.add(_ending(script))
+        golden.counts.add(counts.RUNNING, -1)
         self.due_ns = 0
         golden.schedule.forget(self.key)
         self._connection.finish(self, script.last)

@@ -1,7 +1,7 @@
 """The golden target over gRPC: vLLM's engine service, answering by a timetable and logging the truth.
 
 ``python -m harness.calibrate.golden.grpc_server --timetable ttft=20ms,gap=10ms --log DIR``. On a second port
-the same process serves OpenAI's API and ``/metrics``, over the same timetable, counts and log.
+the same process serves OpenAI's API and ``/metrics``, over the same timetable and counts.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.calibrate.golden.answers import answerer
 from harness.calibrate.golden.child import end, wait_for_ports
-from harness.calibrate.golden.connection import Golden, accept
 from harness.calibrate.golden.counts import SharedCounts
 from harness.calibrate.golden.grpc_answers import scripter
 from harness.calibrate.golden.grpc_protocol import GoldenGrpc, GoldenGrpcProtocol
+from harness.calibrate.golden.http_server import HttpServer
 from harness.calibrate.golden.log import TruthLog
 from harness.calibrate.golden.schedule import Schedule
 from harness.calibrate.golden.sockets import listening_socket
+from harness.calibrate.golden.timer import TimerFd
 from harness.calibrate.golden.timetable import Timetable
 from harness.calibrate.golden.truth import Truth, read_truth
 
@@ -94,28 +94,45 @@ def golden_grpc(
 async def serve(given: argparse.Namespace, timetable: Timetable) -> None:
     """Serve until SIGTERM or SIGINT, then leave the log."""
     loop, log, shared = asyncio.get_running_loop(), TruthLog(), SharedCounts(1)
+    shared.own(0)
     file = given.log / f"golden-{os.getpid()}.npz"
     schedule = Schedule(loop)
     golden = GoldenGrpc(scripter(timetable), schedule, log, shared, given.max_streams)
+    http_listener = listening_socket("127.0.0.1", given.http_port, _BACKLOG)
 
-    def dump() -> str:
-        log.write(file)
-        return str(file.name)
+    def dump() -> tuple[int, str]:
+        halves = {file: log.columns(), file.with_stem(f"{file.stem}-http"): http.columns()}
+        for path, columns in halves.items():
+            columns.write(path)
+        return sum(map(len, halves.values())), file.name
 
-    http = Golden(answerer(timetable), loop, schedule, log, shared, dump)
+    http = HttpServer(http_listener, timetable, shared, dump)
+    http_timer = _turn_in(loop, http)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    http_listener = listening_socket("127.0.0.1", given.http_port, _BACKLOG)
-    loop.add_reader(http_listener.fileno(), accept, http_listener, http)
     grpc_port = await _listen(loop, lambda: GoldenGrpcProtocol(golden), given.port)
     _announce(given.port_file, [grpc_port, int(http_listener.getsockname()[1])])
     await ended.wait()
+    loop.remove_reader(http.fileno())
+    http_timer.close()
     schedule.close()
     dump()
+    http.close()
     seen = Channels(golden.connections, golden.most_streams, golden.most_open_streams)
     told = {name: getattr(seen, name) for name in Channels.__slots__}
     (given.log / CHANNELS_FILE).write_text(json.dumps(told))
+
+
+def _turn_in(loop: asyncio.AbstractEventLoop, http: HttpServer) -> TimerFd:
+    """Let an HTTP server take its turns in the loop; return the timer that brings them."""
+
+    def turn() -> None:
+        timer.arm(http.turn())
+
+    timer = TimerFd(loop, turn)
+    loop.add_reader(http.fileno(), turn)
+    return timer
 
 
 async def _listen(loop: asyncio.AbstractEventLoop, protocol: Any, port: int) -> int:

@@ -4,22 +4,47 @@ from __future__ import annotations
 
 import json
 from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.calibrate.golden.requests import TRACE_BYTES
 from harness.measure.histogram import LogHistogram
 
+TRACE_BYTES = 16
 FLUSH_AT = 1 << 20
 """Counting a million values stops the process for some 10 ms: once in that many tokens."""
 _NOT_YET = -1
+_INTEGERS = ("arrived_ns", "first_due_ns", "first_write_ns", "last_write_ns", "tokens", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """One log's rows, by the names in the file, and its histograms of gaps and of pace errors."""
+
+    rows: NDArray[Any] | Mapping[str, NDArray[Any]]
+    gaps: LogHistogram
+    pace: LogHistogram
+
+    def __len__(self) -> int:
+        return len(self.rows["tokens"])
+
+    def write(self, file: Path) -> None:
+        """Write ``file`` (npz) whole: a reader never sees half of it."""
+        columns: dict[str, Any] = {name: self.rows[name].astype(np.int64) for name in _INTEGERS}
+        columns |= {"trace": self.rows["trace"], "gaps": _text(self.gaps), "pace": _text(self.pace)}
+        unfinished = file.with_suffix(".part")
+        with unfinished.open("wb") as out:
+            np.savez(out, **columns)
+        unfinished.replace(file)
 
 
 class TruthLog:
-    """Columns that grow by a row a request, and every gap and every pace error in histograms.
+    """Columns that grow by a row a request, and every gap and every pace error in histograms: what gRPC's
+    half writes, as the HTTP server's half is written in C (``src/truth.h``).
 
     Instants are CLOCK_MONOTONIC nanoseconds, taken immediately before the write; −1 where it did not happen.
     ``gap_ns`` and ``pace_ns`` are the appends of the two samples: gaps between a stream's consecutive
@@ -61,10 +86,10 @@ class TruthLog:
             histogram.add_many(np.frombuffer(samples, dtype=np.int64))
             del samples[:]  # in place: the appends hold on to this very array
 
-    def write(self, file: Path) -> None:
-        """Write ``file`` (npz) whole: a reader never sees half of it."""
+    def columns(self) -> Columns:
+        """Return the log so far."""
         self.flush()
-        columns: dict[str, Any] = {
+        rows: dict[str, NDArray[Any]] = {
             "arrived_ns": _column(self._arrived_ns),
             "first_due_ns": _column(self._first_due_ns),
             "first_write_ns": _column(self.first_write_ns),
@@ -72,13 +97,8 @@ class TruthLog:
             "tokens": _column(self.tokens),
             "status": _column(self._status),
             "trace": np.frombuffer(bytes(self._traces), dtype=np.uint8).reshape(-1, TRACE_BYTES),
-            "gaps": _text(self._gap_histogram),
-            "pace": _text(self._pace_histogram),
         }
-        unfinished = file.with_suffix(".part")
-        with unfinished.open("wb") as out:
-            np.savez(out, **columns)
-        unfinished.replace(file)
+        return Columns(rows, self._gap_histogram, self._pace_histogram)
 
 
 def _column(values: array[int]) -> NDArray[np.int64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import gc
 import os
@@ -12,11 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.calibrate.golden.answers import answerer
-from harness.calibrate.golden.connection import Golden, accept
 from harness.calibrate.golden.counts import SharedCounts
-from harness.calibrate.golden.log import TruthLog
-from harness.calibrate.golden.schedule import Schedule
+from harness.calibrate.golden.http_server import HttpServer
 from harness.calibrate.golden.sockets import bound_socket, listening_socket
 from harness.calibrate.golden.timetable import Timetable
 
@@ -112,33 +108,31 @@ def _run(settings: Settings, port: int, shared: SharedCounts, process: int, read
         os.sched_setaffinity(0, {settings.cores[process % len(settings.cores)]})
     shared.own(process)
     gc.freeze()
-    gc.disable()  # a collection is a pause, and the connections leave no cycles behind
-    try:
-        import uvloop
-    except ModuleNotFoundError:
-        asyncio.run(_listen(settings, port, shared, ready_pipe))
-    else:
-        uvloop.run(_listen(settings, port, shared, ready_pipe))
+    gc.disable()  # a collection is a pause, and nothing here leaves cycles behind
+    ended = _told_to_end()
+    server: HttpServer
+
+    def dump() -> tuple[int, str]:
+        truth, file = server.columns(), settings.log_dir / f"golden-{os.getpid()}.npz"
+        truth.write(file)
+        return len(truth), file.name
+
+    with listening_socket(settings.host, port, settings.backlog) as listener:
+        server = HttpServer(
+            listener, settings.timetable, shared, dump, stop=ended, spins=bool(settings.cores)
+        )
+        os.write(ready_pipe, _READY)
+        server.run()
+        dump()
+        server.close()
 
 
-async def _listen(settings: Settings, port: int, shared: SharedCounts, ready_pipe: int) -> None:
-    loop, log = asyncio.get_running_loop(), TruthLog()
-    file = settings.log_dir / f"golden-{os.getpid()}.npz"
-
-    def dump() -> str:
-        log.write(file)
-        return file.name
-
-    schedule = Schedule(loop, spins=bool(settings.cores))
-    golden = Golden(answerer(settings.timetable), loop, schedule, log, shared, dump)
-    ended = asyncio.Event()
+def _told_to_end() -> int:
+    """Return a descriptor that is readable once SIGTERM or SIGINT has come, whatever the process is in."""
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+        signal.signal(number, lambda *_: None)  # the descriptor says it all
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
-    listener = listening_socket(settings.host, port, settings.backlog)
-    loop.add_reader(listener.fileno(), accept, listener, golden)
-    os.write(ready_pipe, _READY)
-    await ended.wait()
-    loop.remove_reader(listener.fileno())
-    schedule.close()
-    dump()
+    return ours

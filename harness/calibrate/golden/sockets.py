@@ -1,19 +1,15 @@
-"""Sockets whose reads tell when their bytes reached the machine (Linux ``SO_TIMESTAMPING``).
+"""Listeners that several processes share, and whose connections tell when bytes reached the machine.
 
-A target that is busy, or frozen, reads a request late; its arrival is when the kernel had it all the same.
+A target that is busy, or frozen, reads a request late; its arrival is when the kernel had it all the same
+(Linux ``SO_TIMESTAMPING``).
 """
 
 from __future__ import annotations
 
 import socket
-import struct
-import time
 
 _SO_TIMESTAMPING = 37
 _RX_SOFTWARE, _REPORT_SOFTWARE = 1 << 3, 1 << 4
-_STAMP = struct.Struct("qq")
-_ANCILLARY_BYTES = 128
-_READ_BYTES = 1 << 16
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
@@ -33,18 +29,3 @@ def listening_socket(host: str, port: int, backlog: int) -> socket.socket:
     listener.listen(backlog)
     listener.setblocking(False)
     return listener
-
-
-def receive(sock: socket.socket) -> tuple[bytes, int]:
-    """Read once: the bytes, and when the last of them reached the machine, in CLOCK_MONOTONIC nanoseconds.
-
-    No bytes: the peer has closed. Raises BlockingIOError where there is nothing, OSError where it broke.
-    """
-    data, ancillary, _, _ = sock.recvmsg(_READ_BYTES, _ANCILLARY_BYTES)
-    now_ns, wall_ns = time.monotonic_ns(), time.time_ns()
-    for level, kind, value in ancillary:
-        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPING:
-            seconds, nanoseconds = _STAMP.unpack_from(value)
-            if seconds:
-                return data, now_ns - max(wall_ns - seconds * 1_000_000_000 - nanoseconds, 0)
-    return data, now_ns

@@ -27,7 +27,7 @@ class TimerFd:
     """Calls ``callback`` from the loop at the instant it was last armed for, on the monotonic clock.
 
     It is ready until it is armed again, and nothing reads it: arming takes its expiry back, which saves a
-    system call. So a callback must arm it, or silence it with ``disarm``.
+    system call. So a callback must arm it, or silence it by ``arm(0)``.
     """
 
     __slots__ = ("_fd", "_loop", "_reference", "_value")
@@ -43,13 +43,9 @@ class TimerFd:
         loop.add_reader(self._fd, callback)
 
     def arm(self, at_ns: int) -> None:
-        """Expire at ``at_ns``; at once if that is past."""
+        """Expire at ``at_ns``, at once if that is past; 0: stay silent until armed again."""
         self._value.seconds, self._value.nanoseconds = divmod(at_ns, _NS)
         _libc.timerfd_settime(self._fd, _TFD_TIMER_ABSTIME, self._reference, None)
-
-    def disarm(self) -> None:
-        """Stay silent until armed again."""
-        self.arm(0)
 
     def close(self) -> None:
         """Release the descriptor."""

@@ -13,6 +13,7 @@ from smg_grpc_proto import vllm_engine_pb2 as pb
 from smg_grpc_proto import vllm_engine_pb2_grpc as service
 
 from harness.calibrate.golden.grpc_server import RunningGrpcGolden, golden_grpc
+from tests.harness.calibrate.golden.client import connected, trace_of
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -104,6 +105,19 @@ def test_the_truth_has_every_request_by_its_trace_with_its_tokens_and_times(
     assert (truth.gaps.count, seen.connections) == (2 + 4, 2)
     assert (truth.first_write_ns - truth.arrived_ns >= 5_000_000).all()
     assert (truth.last_write_ns - truth.arrived_ns >= [7_000_000, 9_000_000]).all()
+
+
+def test_the_http_port_answers_beside_it_and_both_have_one_truth_and_one_page(
+    golden: RunningGrpcGolden,
+) -> None:
+    generate(golden.url, ask(3))
+    with connected(golden.http_url) as client:
+        assert client.ask(seq=1, max_tokens=4).tokens == 4
+        assert client.get("/golden/log").json["requests"] == 2
+        assert "tidegate_target_output_tokens_total 7" in client.get("/metrics").body.decode()
+    truth, _ = golden.stop()
+    assert truth.trace_id.tolist() == [TRACE, trace_of(1)]
+    assert (truth.tokens.tolist(), truth.gaps.count) == ([3, 4], 2 + 3)
 
 
 def test_a_client_that_takes_little_at_a_time_gets_all_in_order(golden: RunningGrpcGolden) -> None:
