@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from harness.measure.record import Outcome
 from harness.measure.records import read_records
 from harness.measure.summary import Summary
 from harness.measure.worker_report import read_worker_reports
-from tests.e2e.servers import only_run, reference_target, tidegate
+from tests.e2e.servers import BIN, only_run, reference_target, tidegate
 
 STREAMS = 2000
 SCENARIO = f"""
@@ -51,61 +53,60 @@ def write_scenario(folder: Path, **changes: str) -> Path:
     return file
 
 
-def test_every_stream_opens_lives_and_is_counted_alike_on_both_sides(tmp_path: Path) -> None:
-    file = write_scenario(tmp_path)
-    with reference_target(tmp_path, *TARGET, "--timetable", "ttft=5ms,gap=2s") as url:
-        done = tidegate("run", str(file), "--target", url, "--workers", "2", cwd=tmp_path)
+@pytest.fixture(scope="module")
+def held(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one run of all streams: the last is due at 2 s, and each is held for six gaps, 9 s."""
+    folder = tmp_path_factory.mktemp("held")
+    file = write_scenario(folder)
+    with reference_target(folder, *TARGET, "--timetable", "ttft=5ms,gap=1500ms") as url:
+        done = tidegate("run", str(file), "--target", url, "--workers", "2", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
-    run_dir = only_run(tmp_path / "runs")
-    records = read_records(run_dir)
+    return only_run(folder / "runs")
+
+
+def test_every_stream_opens_lives_and_is_counted_alike_on_both_sides(held: Path) -> None:
+    records = read_records(held)
     assert len(records) == STREAMS
     assert records.ended_as(Outcome.OK).all()
-    summary = Summary.from_json((run_dir / "summary.json").read_text())
-    counts, held = summary.reconciliation, summary.open_streams
+    summary = Summary.from_json((held / "summary.json").read_text())
+    counts, streams = summary.reconciliation, summary.open_streams
     assert counts is not None
     assert (counts.server_requests, counts.server_output_tokens) == (STREAMS, 7 * STREAMS)
-    assert held is not None
-    assert [(worker.worker, worker.in_flight) for worker in held.workers] == [(0, 1000), (1, 1000)]
-    assert held.target_open == STREAMS
-    assert 2.0 < held.all_open_seconds < 12.0  # the last is due at 2 s, the first ends after 12 s
-    assert 0 < held.client_bytes_per_stream < 20_000
-    assert 0 < held.target_bytes_per_stream < 14_000
-    page = (run_dir / "report.html").read_text()
+    assert streams is not None
+    assert [(worker.worker, worker.in_flight) for worker in streams.workers] == [(0, 1000), (1, 1000)]
+    assert streams.target_open == STREAMS
+    assert 2.0 < streams.all_open_seconds < 9.0
+    assert 0 < streams.client_bytes_per_stream < 20_000
+    assert 0 < streams.target_bytes_per_stream < 14_000
+    page = (held / "report.html").read_text()
     assert "2,000 (1,000 to 1,000 a worker); the target counts 2,000" in page
     assert "Memory a stream, kernel here" in page
 
 
-def test_the_run_is_watched_from_before_the_load_to_its_peak(tmp_path: Path) -> None:
-    file = write_scenario(tmp_path)
-    with reference_target(tmp_path, *TARGET, "--timetable", "ttft=5ms,gap=2s") as url:
-        tidegate("run", str(file), "--target", url, "--workers", "1", cwd=tmp_path)
-    run_dir = only_run(tmp_path / "runs")
-    machine = read_machine_report(run_dir)
+def test_the_run_is_watched_from_before_the_load_to_its_peak(held: Path) -> None:
+    machine = read_machine_report(held)
     assert machine is not None
     assert machine.before.target_open == 0
     assert (machine.at_peak.tcp_sockets or 0) > (machine.before.tcp_sockets or 0) + STREAMS
-    [report] = read_worker_reports(run_dir)
-    assert report.peak is not None
-    assert report.peak.in_flight > STREAMS / 2
-    assert report.peak.proportional_bytes is not None
-    assert 0 < report.peak.proportional_bytes <= report.peak.resident_bytes
+    for report in read_worker_reports(held):
+        assert report.peak is not None
+        assert report.peak.in_flight > STREAMS / 4  # of the half that is its own
+        assert report.peak.proportional_bytes is not None
+        assert 0 < report.peak.proportional_bytes <= report.peak.resident_bytes
 
 
 def test_the_connections_came_from_all_source_addresses(tmp_path: Path) -> None:
     """While the streams are open, the kernel's own table tells where they come from."""
-    file = write_scenario(tmp_path, output_tokens="60", rate="100/s")
+    file = write_scenario(tmp_path, output_tokens="20", rate="100/s")
     seen: Counter[str] = Counter()
     with reference_target(tmp_path, *TARGET, "--timetable", "ttft=5ms,gap=100ms") as url:
-        import subprocess
-
-        from tests.e2e.servers import BIN
-
         command = [str(BIN / "tidegate"), "run", str(file), "--target", url]
         running = subprocess.Popen(
             command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         while running.poll() is None:
             seen |= established_from("127.0.5.", int(url.rpartition(":")[2]))
+            time.sleep(0.1)
     assert set(seen) == {f"127.0.5.{n}" for n in range(1, 9)}
 
 
