@@ -177,6 +177,10 @@ class CoreEngine:
         """Return the gaps between tokens of a stage, as counted so far."""
         return _to_histogram(self._library.tg_engine_itl(self._engine, stage))
 
+    def ttft(self) -> LogHistogram:
+        """Return first token − due of every first token that has come so far."""
+        return _to_histogram(self._library.tg_engine_ttft(self._engine))
+
     def lag(self) -> LogHistogram:
         """Return how late the engine's loop came round, as counted so far."""
         return _to_histogram(self._library.tg_engine_lag(self._engine))
@@ -252,6 +256,7 @@ def _library() -> ctypes.CDLL:
         ("tg_engine_join", None, (pointer,)),
         ("tg_engine_take", c_uint64, (pointer, pointer, pointer, pointer)),
         ("tg_engine_counters", POINTER(Counters), (pointer,)),
+        ("tg_engine_ttft", POINTER(_Histogram), (pointer,)),
         ("tg_engine_itl", POINTER(_Histogram), (pointer, c_uint32)),
         ("tg_engine_lag", POINTER(_Histogram), (pointer,)),
         ("tg_engine_word", c_char_p, (pointer, c_uint16)),

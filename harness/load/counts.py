@@ -13,7 +13,7 @@ from harness.measure.record_batch import RecordBatch
 
 @dataclass(slots=True)
 class EngineStats:
-    """Live counters of one worker. ``ttft`` and ``schedule_delay`` count nanoseconds from the due time.
+    """Live counters of one worker. ``schedule_delay`` counts nanoseconds from the due time.
 
     ``offered``: arrivals that are due by now. ``completed``: records by outcome; those never sent are in it.
     """
@@ -24,7 +24,6 @@ class EngineStats:
     in_flight: int = 0
     reconnects: int = 0
     completed: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
-    ttft: LogHistogram = field(default_factory=LogHistogram)
     schedule_delay: LogHistogram = field(default_factory=LogHistogram)
 
     @property
@@ -37,7 +36,17 @@ class EngineStats:
         ended = np.bincount(batch.outcome, minlength=len(OUTCOMES)).tolist()
         for outcome, n in zip(OUTCOMES, ended, strict=True):
             self.completed[outcome] += n
-        sent, answered = batch.was_sent, batch.has_token & batch.ok
+        sent = batch.was_sent
         self.sent += int(sent.sum())
         self.schedule_delay.add_many((batch.sent_ns - batch.intended_ns)[sent])
-        self.ttft.add_many((batch.first_token_ns - batch.intended_ns)[answered])
+
+
+class EndedTtft:
+    """First token − due of every request that has ended with at least one token."""
+
+    def __init__(self) -> None:
+        self.histogram = LogHistogram()
+
+    def take(self, batch: RecordBatch) -> None:
+        """Count finished requests."""
+        self.histogram.add_many((batch.first_token_ns - batch.intended_ns)[batch.has_token])

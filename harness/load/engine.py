@@ -27,6 +27,10 @@ class Engine(Protocol):
         """How late the sending loop came round."""
 
     @property
+    def ttft(self) -> LogHistogram:
+        """First token − due: of every first token so far, or of those whose answers have ended."""
+
+    @property
     def itl(self) -> tuple[LogHistogram, ...]:
         """The gaps between tokens, per stage."""
 

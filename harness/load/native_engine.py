@@ -66,6 +66,11 @@ class NativeEngine:
         return _merged([core.lag() for core in self.cores])
 
     @property
+    def ttft(self) -> LogHistogram:
+        """First token − due, of every first token that has come."""
+        return _merged([core.ttft() for core in self.cores])
+
+    @property
     def itl(self) -> tuple[LogHistogram, ...]:
         """The gaps between tokens, per stage."""
         return tuple(_merged([core.itl(stage) for core in self.cores]) for stage in range(self._stages))

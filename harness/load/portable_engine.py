@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.arrivals.plan import Plan
 from harness.load.calls import Asks
-from harness.load.counts import EngineStats
+from harness.load.counts import EndedTtft, EngineStats
 from harness.load.gaps import GapRecorder
 from harness.load.lag import Ticker
 from harness.load.timer import TimerFd
@@ -77,6 +77,7 @@ class PortableEngine:
         self._stopping = False
         self._unreported: list[RequestRecord] = []
         self._stats = EngineStats(planned=len(plan))
+        self._ttft = EndedTtft()
         self.listeners: list[Callable[[RecordBatch], None]] = []
         self.finished = gevent.event.Event()
         self.fault: BaseException | None = None
@@ -85,6 +86,11 @@ class PortableEngine:
     def loop_lag(self) -> LogHistogram:
         """The event loop's lateness."""
         return self._ticker.lag
+
+    @property
+    def ttft(self) -> LogHistogram:
+        """First token − due, of the requests that have ended."""
+        return self._ttft.histogram
 
     @property
     def itl(self) -> tuple[LogHistogram, ...]:
@@ -205,7 +211,7 @@ class PortableEngine:
         if self._unreported:
             batch = RecordBatch.from_records(self._unreported, self._settings.worker)
             self._unreported = []
-            for take in (self._stats.count, self._on_records, *self.listeners):
+            for take in (self._stats.count, self._ttft.take, self._on_records, *self.listeners):
                 take(batch)
 
     def _begin_drain(self) -> None:

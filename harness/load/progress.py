@@ -14,7 +14,6 @@ from harness.load.messages import Counts, Sparse
 from harness.measure.histogram import LogHistogram
 from harness.measure.live_goodput import LiveGoodput
 from harness.measure.record import Outcome
-from harness.measure.record_batch import RecordBatch
 from harness.scenario.model import Scenario
 from harness.scenario.objective import Objective, objectives
 
@@ -70,6 +69,10 @@ class Watched(Protocol):
         """Who takes each batch of records."""
 
     @property
+    def ttft(self) -> LogHistogram:
+        """First token − due: of every first token so far, or of those whose answers have ended."""
+
+    @property
     def itl(self) -> Sequence[LogHistogram]:
         """The gaps between tokens so far, per stage."""
 
@@ -84,16 +87,13 @@ class ProgressReporter:
         self._engine = engine
         self._run_id = run_id
         self._worker = worker
-        self._recent = LogHistogram()
-        self._gaps_told = LogHistogram()
+        self._ttft_told, self._gaps_told = LogHistogram(), LogHistogram()
         self._goodput = LiveGoodput(objectives(scenario), [stage.name for stage in scenario.stages])
-        engine.listeners.append(self._take)
         engine.listeners.append(self._goodput.take)
 
     def message(self) -> Counts:
         """Return the next message to the master."""
         stats = self._engine.stats()
-        recent, self._recent = self._recent, LogHistogram()
         good, rejected = stats.completed[Outcome.OK], stats.completed[Outcome.REJECTED]
         return Counts(
             run_id=self._run_id,
@@ -105,18 +105,21 @@ class ProgressReporter:
             failed=stats.recorded - good - rejected,
             rejected=rejected,
             good=self._goodput.good,
-            ttft=sparse(recent),
+            ttft=sparse(self._new_ttft()),
             gaps=sparse(self._new_gaps()),
         )
 
+    def _new_ttft(self) -> LogHistogram:
+        """Return those since the last message; the maximum is the run's, for buckets do not tell it."""
+        now = merged([self._engine.ttft])
+        before, self._ttft_told = self._ttft_told, now
+        return now.since(before)
+
     def _new_gaps(self) -> LogHistogram:
-        """Return the gaps since the last message; the maximum is the run's, for buckets do not tell it."""
+        """Return those since the last message, likewise."""
         now = merged(self._engine.itl)
         before, self._gaps_told = self._gaps_told, now
         return now.since(before)
-
-    def _take(self, batch: RecordBatch) -> None:
-        self._recent.add_many((batch.first_token_ns - batch.intended_ns)[batch.has_token])
 
 
 def sparse(histogram: LogHistogram) -> Sparse:
@@ -229,13 +232,14 @@ def _measured(
 ) -> float:
     """Return what an objective over the whole run measures so far, nan where that cannot be told.
 
-    Failures count as infinitely slow, as in the verdict; requests that are still open are left out.
+    Failures count as infinitely slow, as in the verdict. Of the requests that are still open, TTFT has those
+    whose first token has come.
     """
     ended = counts["completed"]
     if objective.stages or not ended:
         return math.nan
     if objective.metric == "ttft":
-        return _ttft_so_far(so_far.ttft, objective.percentile or 0.0, ended)
+        return _ttft_so_far(so_far.ttft, objective.percentile or 0.0, counts["failed"] + counts["rejected"])
     if objective.metric == "itl":
         return so_far.gaps.quantile((objective.percentile or 0.0) / 100)
     told = {
@@ -247,8 +251,8 @@ def _measured(
     return told.get(objective.metric, math.nan)
 
 
-def _ttft_so_far(ttft: LogHistogram, percentile: float, ended: int) -> float:
-    rank = max(1, math.ceil(percentile / 100 * ended - 1e-9))
+def _ttft_so_far(ttft: LogHistogram, percentile: float, failures: int) -> float:
+    rank = max(1, math.ceil(percentile / 100 * (ttft.count + failures) - 1e-9))
     return ttft.value_at_rank(rank) if rank <= ttft.count else math.inf
 
 

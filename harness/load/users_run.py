@@ -9,7 +9,7 @@ from collections.abc import Callable
 import gevent
 from gevent.event import Event
 
-from harness.load.counts import EngineStats
+from harness.load.counts import EndedTtft, EngineStats
 from harness.load.gaps import GapRecorder
 from harness.load.lag import Ticker
 from harness.load.sink import RecordSink
@@ -53,6 +53,7 @@ class UsersRun:
         self._cpu_start_seconds = 0.0
         self._started, self._stopping = Event(), False
         self.finished = Event()
+        self._ttft = EndedTtft()
         self.listeners: list[Callable[[RecordBatch], None]] = []
         self._transport(scenario.target)  # a target that cannot be resolved is found now
 
@@ -65,6 +66,11 @@ class UsersRun:
     def planned(self) -> int:
         """How many requests users have asked for."""
         return self._asked
+
+    @property
+    def ttft(self) -> LogHistogram:
+        """First token − due, of the requests that have ended."""
+        return self._ttft.histogram
 
     @property
     def itl(self) -> tuple[LogHistogram, ...]:
@@ -165,7 +171,7 @@ class UsersRun:
         if self._new:
             batch = RecordBatch.from_records(self._new, self._options.worker)
             self._new = []
-            for take in (self._stats.count, self._sink.add, *self.listeners):
+            for take in (self._stats.count, self._ttft.take, self._sink.add, *self.listeners):
                 take(batch)
 
     def _open_requests(self) -> int:

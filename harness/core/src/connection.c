@@ -353,6 +353,7 @@ static bool take(tg_engine *engine, tg_connection *connection, size_t bytes, int
   int32_t chunks = connection->exchange.chunks;
   connection->heard_ns = now_ns;
   bool ended = tg_exchange_feed(&connection->exchange, engine->buffer, bytes, at_ns);
+  if (!chunks && connection->exchange.chunks) tg_histogram_add(&engine->ttft, at_ns - connection->arrival.due_ns);
   count_read(engine, wall_ns != 0, connection->exchange.chunks - chunks);
   if (ended) {
     bool keep = connection->exchange.reusable && connection->written == connection->request_bytes;

@@ -339,6 +339,8 @@ const tg_counters *tg_engine_counters(const tg_engine *engine) { return &engine-
 
 const tg_histogram *tg_engine_itl(const tg_engine *engine, uint32_t stage) { return &engine->itl[stage]; }
 
+const tg_histogram *tg_engine_ttft(const tg_engine *engine) { return &engine->ttft; }
+
 const tg_histogram *tg_engine_lag(const tg_engine *engine) { return &engine->lag; }
 
 const char *tg_engine_word(const tg_engine *engine, uint16_t number) {

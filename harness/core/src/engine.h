@@ -92,6 +92,7 @@ TG_API uint64_t tg_engine_take(tg_engine *engine, const tg_record **records, con
 
 TG_API const tg_counters *tg_engine_counters(const tg_engine *engine);
 TG_API const tg_histogram *tg_engine_itl(const tg_engine *engine, uint32_t stage);
+TG_API const tg_histogram *tg_engine_ttft(const tg_engine *engine); /* first token - due, of every one so far */
 TG_API const tg_histogram *tg_engine_lag(const tg_engine *engine);
 
 /* Return the text of a record's `error` or `finish_reason`. */

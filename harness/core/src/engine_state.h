@@ -77,7 +77,7 @@ struct tg_engine {
   tg_wheel wheel;
   tg_exchange_shared shared;
   tg_histogram *itl;
-  tg_histogram lag;
+  tg_histogram ttft, lag;
   int64_t handled; /* sends and reads since the last tick */
   bool is_busy;
   int64_t next_tick_ns, drain_until_ns, offset_ns;

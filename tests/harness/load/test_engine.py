@@ -291,3 +291,16 @@ def test_an_interpreter_that_stands_still_makes_the_native_engine_late_for_nothi
         records = tool.wait()
     assert max((r.sent_ns or 0) - r.intended_ns for r in records) < 100_000_000
     assert tool.engine.loop_lag.max_seconds < 0.1
+
+
+def test_the_native_engine_tells_a_first_token_while_its_stream_goes_on() -> None:
+    with Server(slow_stream(0.05, 0.5, 3)) as server:
+        run = engines.bench(server.url, plan_at(0.0))
+        run.start()
+        until = time.monotonic() + 5
+        while not run.engine.ttft.count and time.monotonic() < until:
+            gevent.sleep(0.01)
+        assert run.engine.stats().in_flight == 1
+        assert run.engine.ttft.quantile(0.5) == pytest.approx(0.05, abs=0.03)
+        run.wait()
+    assert run.engine.ttft.count == 1

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.counts import EngineStats
+from harness.load.counts import EndedTtft, EngineStats
 from harness.load.gaps import GapRecorder
 from harness.load.lag import PERIOD_NS, Ticker
 from harness.load.sink import MAX_WAITING_RECORDS, ROW_GROUP_RECORDS, RecordSink
@@ -115,13 +115,14 @@ def test_batches_are_counted_as_their_records_would_be_one_by_one() -> None:
         record(3, 1.0, outcome=Outcome.DROPPED),
         record(4, 1.0, first_token_ns=None, delay=0.004),
     ]
-    stats = EngineStats()
+    stats, ended = EngineStats(), EndedTtft()
     for part in (requests[:2], requests[2:]):
         stats.count(RecordBatch.from_records(part, 0))
+        ended.take(RecordBatch.from_records(part, 0))
     expected = {Outcome.OK: 3, Outcome.TIMEOUT: 1, Outcome.DROPPED: 1}
     assert {outcome: n for outcome, n in stats.completed.items() if n} == expected
     assert (stats.recorded, stats.sent) == (5, 4)
-    assert stats.ttft == histogram_of([0.2, 0.4])  # a failure's first token is not in it
+    assert ended.histogram == histogram_of([0.2, 0.4, 0.1])  # a failure's first token has come too
     assert stats.schedule_delay == histogram_of([0.001, 0.003, 0.002, 0.004])
 
 

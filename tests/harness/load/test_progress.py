@@ -112,6 +112,7 @@ class Engine:
 
         self.listeners: list[Any] = []
         self.itl = (LogHistogram(), LogHistogram())
+        self.ttft = LogHistogram()
         self._stats = EngineStats()
 
     def stats(self) -> Any:
@@ -133,6 +134,16 @@ def test_a_message_has_the_gaps_since_the_last_one() -> None:
     again = reporter.message().gaps
     assert again == Sparse(histogram(30).buckets, [1], 30 * MS)
     assert reporter.message().gaps == Sparse()
+
+
+def test_a_message_has_the_first_tokens_since_the_last_one_though_nothing_has_ended() -> None:
+    engine = Engine()
+    reporter = ProgressReporter(engine, "run", 0, SCENARIO)
+    engine.ttft.add(10 * MS)
+    reporter.message()
+    engine.ttft.add(30 * MS)
+    message = reporter.message()
+    assert (message.completed, message.ttft) == (0, Sparse(histogram(30).buckets, [1], 30 * MS))
 
 
 def test_good_answers_meet_every_latency_objective_of_their_stage() -> None:
