@@ -146,7 +146,7 @@ def test_the_doctor_says_what_a_small_scenario_needs_and_ends_with_0(tmp_path: P
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="auto gives one worker on one core")
 def test_auto_starts_as_many_workers_as_the_rate_takes(tmp_path: Path) -> None:
-    file = write_scenario(tmp_path, rate="12000/s", duration="1s", max_in_flight="50")
+    file = write_scenario(tmp_path, rate="60000/s", duration="200ms", max_in_flight="50", drain="5s")
     with reference_target(tmp_path, *TARGET, "--timetable", "ttft=5ms,gap=1ms") as url:
         tidegate("run", str(file), "--target", url, cwd=tmp_path)
     assert len(read_worker_reports(only_run(tmp_path / "runs"))) == 2
