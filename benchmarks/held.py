@@ -104,7 +104,7 @@ def target(request_timeout: float) -> Target:
         connection="close",
         source_addresses=SOURCES,
         connect_timeout=30.0,
-        read_timeout=60.0,
+        read_timeout=200.0,
         request_timeout=request_timeout,
     )
 

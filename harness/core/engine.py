@@ -5,7 +5,19 @@ from __future__ import annotations
 import ctypes
 import socket
 from collections.abc import Sequence
-from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
+from ctypes import (
+    POINTER,
+    byref,
+    c_char_p,
+    c_int,
+    c_int8,
+    c_int64,
+    c_uint8,
+    c_uint16,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Self
@@ -48,6 +60,7 @@ class _Settings(ctypes.Structure):
         ("reuse", c_uint8),
         ("keep_gaps", c_uint8),
         ("stamps", c_uint8),
+        ("nice", c_int8),
     ]
 
 
@@ -89,6 +102,7 @@ class CoreSettings:
     reuse: bool = True
     keep_gaps: bool = False
     stamps: bool = True
+    nice: int = 0
 
 
 class Body:

@@ -18,6 +18,7 @@ from harness.core.engine import CoreEngine
 from harness.load.calls import Asks
 from harness.load.counts import EngineStats
 from harness.load.native_lane import NativeLane
+from harness.load.precedence import lift_interpreter
 from harness.measure.histogram import LogHistogram
 from harness.measure.reception import Reception
 from harness.measure.record_batch import RecordBatch
@@ -89,6 +90,7 @@ class NativeEngine:
 
     def start(self, zero_ns: int) -> None:
         """Begin; offset 0 of the plan is at ``zero_ns`` on this process's monotonic clock."""
+        lift_interpreter(len(self.cores))
         for lane in self._lanes:
             lane.begin(zero_ns)
         self._guard(self._feed_for, _BEFORE_START_SECONDS)

@@ -17,6 +17,7 @@ from harness.load.endpoint import Endpoint, resolve_endpoint
 from harness.load.engine import Engine
 from harness.load.native_engine import NativeEngine
 from harness.load.portable_engine import EngineSettings, PortableEngine
+from harness.load.precedence import nice_of_each
 from harness.load.transport import AnyCalls, AnySender, open_transport
 from harness.measure.record_batch import RecordBatch
 from harness.preflight.judge import CONNECTIONS_PER_THREAD
@@ -66,6 +67,7 @@ def native_engine(scenario: Scenario, part: Slice, endpoint: Endpoint, on_record
         max_idle=limit,
         reuse=endpoint.reuse,
         keep_gaps=part.keep_gaps,
+        nice=nice_of_each(threads),
     )
     head = endpoint.head.line_and_headers + f"x-tidegate-run: {part.run_id}\r\n".encode()
     sources = endpoint.source_addresses

@@ -8,6 +8,7 @@ import os
 import signal
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from harness.calibrate.golden.timetable import Timetable
 
 _PR_SET_PDEATHSIG = 1
 _READY = b"r"
+_NICE = -5
+"""On cores shared with the harness: before its interpreters, after its sending threads. Else connections wait
+until the listeners' queues are full, and are tried again a second later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,8 @@ def _start(settings: Settings, port: int, shared: SharedCounts, process: int) ->
 
 def _run(settings: Settings, port: int, shared: SharedCounts, process: int, ready_pipe: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    with suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     if settings.cores:
         os.sched_setaffinity(0, {settings.cores[process % len(settings.cores)]})
     shared.own(process)

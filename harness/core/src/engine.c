@@ -26,7 +26,6 @@
 #define REST_NS 100000 /* how late they may be for that */
 #define SENDS_IN_A_ROW 32  /* of a thousand arrivals due at once, the first's answers are read before the last goes */
 #define EVENTS_IN_A_ROW 16 /* so many reads may hold up what has become due meanwhile */
-#define NICE (-10)
 #define TURN_NS 100000 /* the shortest that Linux grants */
 
 #ifndef SYS_epoll_pwait2
@@ -276,26 +275,26 @@ static void run(tg_engine *engine) {
 
 /* Ask for short turns, and for precedence where we may: a thread with short turns is let in at once when it wakes,
    even beside one that computes on the same core (Linux 6.12; older kernels ignore the turn's length). */
-static void take_precedence(void) {
+static void take_precedence(int8_t nice) {
   struct {
     uint32_t size, policy;
     uint64_t flags;
     int32_t nice;
     uint32_t priority;
     uint64_t turn_ns, deadline_ns, period_ns;
-  } wish = {.size = sizeof wish, .nice = NICE, .turn_ns = TURN_NS};
+  } wish = {.size = sizeof wish, .nice = nice, .turn_ns = TURN_NS};
   if (syscall(SYS_sched_setattr, 0, &wish, 0) == 0) return;
   wish.nice = getpriority(PRIO_PROCESS, 0); /* precedence is for the privileged, short turns are for everybody */
   syscall(SYS_sched_setattr, 0, &wish, 0);
 }
 
-static void become_prompt(void) {
+static void become_prompt(int8_t nice) {
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, NULL); /* signals are for the interpreter's thread */
   prctl(PR_SET_NAME, "tidegate-load");
   prctl(PR_SET_TIMERSLACK, 1UL);
-  take_precedence();
+  take_precedence(nice);
 }
 
 /* Have a table of descriptors of our own: the limit holds for each table, so that a process with several engines
@@ -309,7 +308,7 @@ static void own_descriptors(void) {
 
 static void *thread_main(void *argument) {
   tg_engine *engine = argument;
-  become_prompt();
+  become_prompt(engine->settings.nice);
   own_descriptors();
   int64_t now_ns = tg_now_ns();
   engine->epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -34,6 +34,7 @@ typedef struct {
   uint8_t reuse;
   uint8_t keep_gaps;
   uint8_t stamps;
+  int8_t nice; /* the thread's, where the process may */
 } tg_settings;
 
 /* One planned request. Arrivals are fed in the order of `due_ns` (CLOCK_MONOTONIC). */
