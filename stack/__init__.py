@@ -1,0 +1,1 @@
+"""The observability stack: its real components, installed, configured and run; it knows neither half."""

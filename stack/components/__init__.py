@@ -1,0 +1,1 @@
+"""What is known of each component: version, ports, how it is got, how it is started."""

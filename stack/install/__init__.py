@@ -1,0 +1,1 @@
+"""How each component is got from a package registry, once, into the user's cache."""

@@ -1,0 +1,1 @@
+"""Run the components as ordinary processes on loopback: start, wait until healthy, record, stop."""
