@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from observability.alike import ALIKE
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -42,11 +44,16 @@ DIALECTS: tuple[Dialect, ...] = (
         (Sample("sglang:num_requests_total"),),
         (Sample("sglang:generation_tokens_total"),),
     ),
+    # Its page says tgi_request_success; the parser gives every counter its suffix.
+    Dialect("tgi", (Sample("tgi_request_success_total"),), (Sample("tgi_request_generated_tokens_sum"),)),
     # llama.cpp counts no requests.
     Dialect("llamacpp", (), (Sample("llamacpp:tokens_predicted_total"),)),
 )
 
-RUNNING = ("tidegate_target_running", "vllm:num_requests_running", "sglang:num_running_reqs")
+RUNNING = (
+    "tidegate_target_running",
+    *(row.theirs for row in ALIKE if row.ours == "tidegate_target_running"),
+)
 """Gauges of the requests that a server works on now; the first that its page has counts."""
 
 RESIDENT_BYTES = ("tidegate_process_resident_bytes", "process_resident_memory_bytes")

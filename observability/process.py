@@ -1,15 +1,15 @@
-"""Readings of the process and of the GPU, taken when a page is scraped."""
+"""Readings of the process, taken when a page is scraped."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
 
 import psutil
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from observability.gpu import GpuCollector
 from observability.names import BY_NAME
 
 _OPEN_FILES = "/proc/self/fd"
@@ -28,27 +28,6 @@ class ProcessCollector(Collector):
         yield CounterMetricFamily(cpu.name, cpu.help, value=times.user + times.system)
         yield _gauge("tidegate_process_resident_bytes", self._process.memory_info().rss)
         yield _gauge("tidegate_process_open_sockets", _count_open_sockets())
-
-
-class GpuCollector(Collector):
-    """Memory and utilization of every NVIDIA GPU; no sample at all where there is none."""
-
-    def __init__(self) -> None:
-        self._nvml, self._handles = _open_nvml()
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield one sample a GPU, labelled with its index."""
-        if not self._handles:
-            return
-        memory = BY_NAME["tidegate_gpu_memory_used_bytes"]
-        busy = BY_NAME["tidegate_gpu_utilization_share"]
-        memory_family = GaugeMetricFamily(memory.name, memory.help, labels=memory.labels)
-        busy_family = GaugeMetricFamily(busy.name, busy.help, labels=busy.labels)
-        for index, handle in enumerate(self._handles):
-            memory_family.add_metric([str(index)], self._nvml.nvmlDeviceGetMemoryInfo(handle).used)
-            busy_family.add_metric([str(index)], self._nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100)
-        yield memory_family
-        yield busy_family
 
 
 def register_process_collectors(registry: CollectorRegistry) -> None:
@@ -74,17 +53,3 @@ def _is_socket(name: str) -> bool:
 
 def _gauge(name: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, BY_NAME[name].help, value=value)
-
-
-def _open_nvml() -> tuple[Any, list[Any]]:
-    """Return (module, handles); (None, []) without the library, the driver or a device."""
-    try:
-        import pynvml
-    except ImportError:
-        return None, []
-    try:
-        pynvml.nvmlInit()
-        count = pynvml.nvmlDeviceGetCount()
-    except pynvml.NVMLError:
-        return None, []
-    return pynvml, [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(count)]

@@ -9,17 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry
-
 from harness.arrivals import build_plan
+from harness.load.metrics_page import MetricsPage
 from harness.load.open_engine import Slice, open_engine
 from harness.load.peak_watch import PeakWatch
 from harness.load.quiet_gc import quiet_gc
 from harness.load.sink import RecordSink
 from harness.measure.worker_report import Clock, WorkerReport
 from harness.scenario.model import Scenario
-from harness.scenario.objective import latency_thresholds_seconds, objectives
-from harness.telemetry.metrics import HarnessMetrics
 from harness.workload import build_workload
 
 SWITCH_INTERVAL_SECONDS = 0.0005
@@ -62,8 +59,7 @@ class SliceRun:
         self._start_wall_ns = 0
         self._clock_start_ns = 0
         self._started = (0.0, 0.0)
-        if options.metrics_port is not None:
-            self._serve_metrics(scenario, options.metrics_port)
+        self._page = self._open_page(scenario)
 
     @property
     def planned(self) -> int:
@@ -79,6 +75,8 @@ class SliceRun:
         self._clock_start_ns = self._wall_minus_monotonic_ns()
         self._started = time.process_time(), time.monotonic()
         self._peak_watch.begin()
+        if self._page is not None:
+            self._page.start(start_wall_ns)
         self.engine.start(start_wall_ns + offset_ns - self._clock_start_ns)
 
     def stop(self) -> None:
@@ -92,6 +90,8 @@ class SliceRun:
         self._sink.close()
         report = self._report()
         report.write(self._options.run_dir)
+        if self._page is not None:
+            self._page.close()
         return report
 
     def _report(self) -> WorkerReport:
@@ -126,11 +126,11 @@ class SliceRun:
             spoiled.append(f"sink failed: {self._sink.failure} ({self._sink.lost} records lost)")
         return spoiled
 
-    def _serve_metrics(self, scenario: Scenario, port: int) -> None:
-        metrics = HarnessMetrics(CollectorRegistry(), latency_thresholds_seconds(objectives(scenario)))
-        metrics.watch(lambda: self.engine.stats().in_flight, lambda: self.engine.loop_lag.quantile(0.99))
-        metrics.serve(port)
-        self.engine.listeners.append(metrics.observe_batch)
+    def _open_page(self, scenario: Scenario) -> MetricsPage | None:
+        port = self._options.metrics_port
+        if port is None:
+            return None
+        return MetricsPage(scenario, self._options.run_id, port, self.engine, self._sink)
 
 
 def share_of(total: int, worker: int, workers: int) -> int:

@@ -101,6 +101,13 @@ class LogHistogram:
         """The largest duration, exact; 0 when nothing was counted."""
         return self.max_ns / 1e9
 
+    def counts_up_to(self, bounds_ns: Sequence[float]) -> list[int]:
+        """Return how many durations are at most each bound, where a bucket counts by its middle."""
+        used = [i for i, n in enumerate(self._counts) if n]
+        so_far = np.cumsum([0, *(self._counts[i] for i in used)])
+        at = np.searchsorted([_middle_ns(i) for i in used], bounds_ns, side="right")
+        return list(map(int, so_far[at]))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form: the buckets that are not empty."""
         used = [i for i, n in enumerate(self._counts) if n]

@@ -33,22 +33,24 @@ class LiveGoodput:
     """Counts, as records come in, those that succeed within every latency objective of their stage."""
 
     def __init__(self, objectives: Sequence[Objective], stage_names: Sequence[str]) -> None:
-        self._bounds = [(o, _stages_of(o, stage_names)) for o in objectives if o.is_latency]
+        self._bounds = [(o, stages_of(o, stage_names)) for o in objectives if o.is_latency]
         self.good = 0
 
     def take(self, batch: RecordBatch) -> None:
         """Count one batch."""
         good = batch.ok.copy()
         for objective, applies in self._bounds:
-            good &= _meets(batch, objective) | ~applies[batch.stage]
+            good &= meets(batch, objective) | ~applies[batch.stage]
         self.good += int(good.sum())
 
 
-def _stages_of(objective: Objective, stage_names: Sequence[str]) -> NDArray[np.bool_]:
+def stages_of(objective: Objective, stage_names: Sequence[str]) -> NDArray[np.bool_]:
+    """Return, for each stage, whether the objective applies to it."""
     return np.array([objective.applies_to(name) for name in stage_names], dtype=np.bool_)
 
 
-def _meets(batch: RecordBatch, objective: Objective) -> Mask:
+def meets(batch: RecordBatch, objective: Objective) -> Mask:
+    """Return which requests are within a latency objective's threshold; what is undefined is within it."""
     seconds = _SECONDS_OF[objective.metric](batch)
     within = seconds <= objective.threshold if objective.op == "at_most" else seconds >= objective.threshold
     return np.asarray(within | np.isnan(seconds))

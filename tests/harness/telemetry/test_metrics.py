@@ -8,12 +8,15 @@ from prometheus_client.openmetrics.exposition import generate_latest
 
 from harness.measure.record import Outcome, RequestRecord, TokenSource
 from harness.measure.record_batch import RecordBatch
+from harness.scenario.objective import Objective
 from harness.telemetry.bulk_histogram import BulkHistogram
 from harness.telemetry.metrics import HarnessMetrics
 from observability.buckets import latency_buckets
-from observability.names import BY_NAME
 
 MS = 1_000_000
+
+
+TTFT = Objective("first-token", "ttft", 99.0, "at_most", 0.3)
 
 
 def record(**changes) -> RequestRecord:
@@ -31,19 +34,18 @@ def batch(*requests: RequestRecord) -> RecordBatch:
 
 def test_each_counter_counts_what_its_name_says():
     registry = CollectorRegistry()
-    metrics = HarnessMetrics(registry, [0.3])
+    metrics = HarnessMetrics(registry, [TTFT])
     dropped = {"outcome": Outcome.DROPPED, "sent_ns": None, "first_token_ns": None, "output_tokens": 0}
     silent = {"outcome": Outcome.TIMEOUT, "first_token_ns": None, "output_tokens": 7, "end_ns": 5000 * MS}
     metrics.observe_batch(batch(record(), record(**dropped), record(**silent)))
     value = registry.get_sample_value
-    assert value("tidegate_arrivals_total") == 3
-    assert value("tidegate_sent_total") == 2
     assert value("tidegate_completed_total", {"outcome": "ok"}) == 1
     assert value("tidegate_completed_total", {"outcome": "dropped"}) == 1
     assert value("tidegate_completed_total", {"outcome": "refused"}) == 0  # there from the start
     assert value("tidegate_output_tokens_total") == 12
     assert value("tidegate_schedule_delay_seconds_sum") == 0.004
     assert value("tidegate_time_to_first_token_seconds_sum") == 0.3
+    assert value("tidegate_service_time_to_first_token_seconds_sum") == 0.298
     for outcome, seconds in (("ok", 0.9), ("dropped", 0.9), ("timeout", 5.0)):
         assert value("gen_ai_client_operation_duration_seconds_sum", {"outcome": outcome}) == seconds
         assert value("gen_ai_client_operation_duration_seconds_count", {"outcome": outcome}) == 1
@@ -51,7 +53,7 @@ def test_each_counter_counts_what_its_name_says():
 
 def test_the_objective_is_a_bound_so_that_the_share_within_it_is_exact():
     registry = CollectorRegistry()
-    metrics = HarnessMetrics(registry, [0.3])
+    metrics = HarnessMetrics(registry, [TTFT])
     metrics.observe_batch(batch(*(record(first_token_ns=at_ms * MS) for at_ms in (299, 300, 301))))
     assert registry.get_sample_value("tidegate_time_to_first_token_seconds_bucket", {"le": "0.3"}) == 2
 
@@ -120,29 +122,55 @@ def test_an_empty_part_of_a_batch_changes_nothing():
 
 def test_ten_thousand_records_cost_a_twentieth_of_the_calls_one_by_one():
     many = batch(*(record(seq=i, first_token_ns=i * MS, sampled=i % 20 == 0) for i in range(10_000)))
-    metrics = HarnessMetrics(CollectorRegistry(), [0.3])
+    metrics = HarnessMetrics(CollectorRegistry(), [TTFT])
     histogram = Histogram("h_seconds", "Help.", registry=None, buckets=latency_buckets([0.3]))
     began = time.process_time()
     for first_token_ns in many.first_token_ns.tolist():
         histogram.observe(first_token_ns / 1e9)
     one_histogram_seconds = time.process_time() - began
     began = time.process_time()
-    metrics.observe_batch(many)  # three histograms, and counters
-    assert time.process_time() - began < 3 * one_histogram_seconds / 20
+    metrics.observe_batch(many)  # four histograms, and counters
+    assert time.process_time() - began < 4 * one_histogram_seconds / 20
 
 
-def test_gauges_are_read_when_the_page_is_asked_for():
-    registry = CollectorRegistry()
-    metrics = HarnessMetrics(registry)
-    open_now = [3.0]
-    metrics.watch(lambda: open_now[0], lambda: 0.004)
-    open_now[0] = 5.0
-    assert registry.get_sample_value("tidegate_in_flight") == 5
-    assert registry.get_sample_value("tidegate_loop_lag_seconds") == 0.004
+def test_a_broken_answer_is_no_fast_first_token():
+    metrics = HarnessMetrics(registry := CollectorRegistry())
+    metrics.observe_batch(batch(record(outcome=Outcome.TRUNCATED, first_token_ns=1 * MS)))
+    assert registry.get_sample_value("tidegate_time_to_first_token_seconds_count") == 0
 
 
-def test_every_family_on_the_page_is_in_the_table():
-    registry = CollectorRegistry()
-    metrics = HarnessMetrics(registry)
-    metrics.watch(lambda: 0, lambda: 0)
-    assert {family.name for family in registry.collect()} <= set(BY_NAME)
+def test_each_objective_counts_what_was_offered_in_its_stages_and_what_of_it_was_good():
+    wanted = [
+        Objective("first-token", "ttft", 99.0, "at_most", 0.3, ("sale",)),
+        Objective("few-errors", "error_share", None, "at_most", 0.02),
+        Objective("hardly-shed", "shed_share", None, "at_most", 0.15),
+        Objective("useful", "goodput", None, "at_least", 5.0),  # no share of single requests: not counted
+    ]
+    metrics = HarnessMetrics(registry := CollectorRegistry(), wanted, ["before", "sale"])
+    shed = {"outcome": Outcome.REJECTED, "first_token_ns": None, "output_tokens": 0}
+    late = {"first_token_ns": 301 * MS}
+    metrics.observe_batch(
+        batch(
+            record(stage=0, **late),
+            record(stage=1, **late),
+            record(stage=1),
+            record(stage=1, **shed),
+            record(stage=1, **{**shed, "outcome": Outcome.TIMEOUT}),
+        )
+    )
+    value = registry.get_sample_value
+    counted = {
+        name: (
+            value("tidegate_objective_offered_total", {"objective": name}),
+            value("tidegate_objective_good_total", {"objective": name}),
+        )
+        for name in ("first-token", "few-errors", "hardly-shed", "useful")
+    }
+    assert counted == {
+        "first-token": (4, 1),
+        "few-errors": (5, 4),
+        "hardly-shed": (5, 4),
+        "useful": (None, None),
+    }
+    assert value("tidegate_good_total") == 2  # the late one before the sale, and the one in time in it
+    assert [objective.target_share for objective in metrics.objectives] == [0.99, 0.98, 0.85]

@@ -1,0 +1,1 @@
+"""What a person watches: Grafana's dashboards, Prometheus' rules, Kibana's searches: generated, committed."""

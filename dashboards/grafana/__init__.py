@@ -1,0 +1,1 @@
+"""The six dashboards: each a file that says what it shows; `builder` makes Grafana's JSON of it."""
