@@ -23,6 +23,8 @@ from harness.scenario.load import load_scenario, resolve
 from harness.scenario.model import Scenario
 from harness.scenario.objective import objectives
 from harness.telemetry.client_log import LoggedRun, write_client_log
+from harness.telemetry.completeness import read_shipping
+from harness.telemetry.telemetry_file import read_telemetry, update_telemetry
 from harness.verdict.judge import judge
 
 _FACTS = "run.json"
@@ -80,7 +82,7 @@ def assess(run_dir: Path, slo_files: tuple[Path, ...] = ()) -> tuple[Report, Rec
         problems=facts.problems,
         machine=read_machine_report(run_dir),
     )
-    verdict = judge(summary, records, wanted, scenario, facts.aborted)
+    verdict = judge(summary, records, wanted, scenario, facts.aborted, _missing_telemetry(run_dir))
     return Report(facts.run_id, scenario, summary, verdict, environment), records
 
 
@@ -89,13 +91,37 @@ def conclude(run_dir: Path) -> Report:
     report, records = assess(run_dir)
     (run_dir / "summary.json").write_text(report.summary.to_json())
     (run_dir / "verdict.json").write_text(report.verdict.to_json())
-    started_ns = min((worker.start_wall_ns for worker in read_worker_reports(run_dir)), default=0)
-    logged = LoggedRun(report.run_id, report.scenario, started_ns, report.verdict.kind.value)
+    kind = report.verdict.kind.value
+    logged = LoggedRun(report.run_id, report.scenario, _started_wall_ns(run_dir), kind)
     lines = write_client_log(run_dir / "client.log.jsonl", logged, records)
-    _write_json(run_dir / "telemetry.json", {"client_log_lines": lines, "records": len(records)})
+    update_telemetry(run_dir, client_log_lines=lines, records=len(records))
+    return write_pages(run_dir)
+
+
+def write_pages(run_dir: Path) -> Report:
+    """Write the reports of a run that is judged, and return it."""
     complete = read_run(run_dir)
     write_reports(run_dir, complete)
     return complete
+
+
+def read_identity(run_dir: Path) -> tuple[str, Scenario, int]:
+    """Return the run's id, its scenario, and its zero on the wall clock (ns; 0: no worker told it)."""
+    scenario = _read_scenario(run_dir)
+    return _read_facts(run_dir, scenario).run_id, scenario, _started_wall_ns(run_dir)
+
+
+def _started_wall_ns(run_dir: Path) -> int:
+    return min((worker.start_wall_ns for worker in read_worker_reports(run_dir)), default=0)
+
+
+def _missing_telemetry(run_dir: Path) -> tuple[str, ...]:
+    shipping = read_shipping(run_dir)
+    stored = () if shipping is None else tuple(shipping.problems())
+    spans = read_telemetry(run_dir).get("client_spans", {"lost": 0})
+    if not spans["lost"]:
+        return stored
+    return (*stored, f"client spans: {spans['lost']} of {spans['made']} were lost")
 
 
 def _judged_by(slo_files: tuple[Path, ...], scenario: Scenario, facts: Facts) -> Scenario:

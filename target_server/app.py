@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -24,11 +25,15 @@ from target_server.engine.observer import NullObserver
 from target_server.engine.protocol import Engine
 from target_server.engines import build_engine
 from target_server.processes import Place, make_places, run_processes
+from target_server.telemetry.loop_lag import watch_loop_lag
 from target_server.telemetry.metrics import TargetMetrics
 from target_server.telemetry.prompts import hasher_from_environment
 from target_server.telemetry.request_log import configure_logging
 from target_server.telemetry.telemetry import Telemetry
 from target_server.telemetry.tracing import tracing_from_environment
+
+if TYPE_CHECKING:
+    from target_server.telemetry.log_shipping import LogShipping
 
 logger = logging.getLogger("tidegate_target")
 
@@ -49,20 +54,36 @@ def compose(settings: Settings, siblings: Siblings | None = None) -> Target:
     """
     metrics = TargetMetrics()
     tracing = tracing_from_environment(os.environ, metrics.spans_dropped.inc)
-    telemetry = Telemetry(metrics, hasher_from_environment(os.environ), tracing)
+    shipping = _log_shipping(settings)
+    telemetry = Telemetry(metrics, hasher_from_environment(os.environ), tracing, shipping)
     engine = build_engine(settings, telemetry.observer)
-    metrics.watch(engine.stats)
+    metrics.watch(engine)
     lifecycle = Lifecycle(engine)
     generator = Generator(engine, telemetry, lifecycle, settings.max_body_bytes)
     router = Router(generator, Pages(engine, lifecycle, metrics, siblings))
     return Target(engine, telemetry, DrainingServer(router, lifecycle, settings.grace_seconds))
 
 
+def _log_shipping(settings: Settings) -> LogShipping | None:
+    """Ship the log where a store is named. Raises `ValueError` without the extra that it needs."""
+    if settings.elasticsearch is None:
+        return None
+    try:
+        from target_server.telemetry.log_shipping import LogShipping
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"--elasticsearch takes the extra: pip install 'tidegate[stack]' ({error})"
+        ) from None
+    return LogShipping(settings.spool_dir, settings.elasticsearch)
+
+
 async def run(target: Target, *listeners: socket.socket) -> int:
     """Serve until drained; return the exit code. ``/ready`` says 503 until the engine has started."""
     starting = asyncio.create_task(_start(target))
+    lagging = asyncio.create_task(watch_loop_lag(target.telemetry.metrics.loop_lag.observe))
     await target.server.serve(sockets=list(listeners))
     starting.cancel()
+    lagging.cancel()
     await target.engine.stop()
     target.telemetry.close()
     started = starting.cancelled() or not starting.done() or starting.result()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from target_server.config import EngineName, Settings
+from target_server.config import SPOOL_DIR, EngineName, Settings
 
 
 def build_cli(serve: Callable[[Settings], int]) -> typer.Typer:
@@ -58,6 +58,12 @@ def build_cli(serve: Callable[[Settings], int]) -> typer.Typer:
             float, typer.Option(min=0, help="Seconds that open streams may go on after SIGTERM.")
         ] = 30.0,
         log_file: Annotated[Path | None, typer.Option(help="ECS JSON lines; else standard error.")] = None,
+        elasticsearch: Annotated[
+            str | None, typer.Option(envvar="TIDEGATE_ELASTICSEARCH_URL", help="Log lines go there too.")
+        ] = None,
+        spool_dir: Annotated[
+            Path, typer.Option(help="Where log lines wait for Elasticsearch; one folder a process.")
+        ] = SPOOL_DIR,
     ) -> None:
         """Serve the OpenAI API until SIGTERM."""
         settings = Settings(
@@ -77,6 +83,8 @@ def build_cli(serve: Callable[[Settings], int]) -> typer.Typer:
             timetable=timetable,
             grace_seconds=grace,
             log_file=log_file,
+            elasticsearch=elasticsearch or None,
+            spool_dir=spool_dir,
         )
         raise typer.Exit(_without_traceback(serve, settings))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+SPOOL_DIR = Path(".tidegate/spool/target")
 EngineName = Literal["torch", "scripted"]
 
 
@@ -17,7 +18,8 @@ class Settings:
     several ``processes`` behind the port each has as many. Process k alone is reached at ``metrics_port`` + k
     (0: at any free port).
     ``grace_seconds`` is how long open streams may go on after SIGTERM. ``log_file`` None logs to standard
-    error. ``threads``, ``device`` and ``dtype`` are for the torch engine, ``timetable`` for the scripted one.
+    error; lines go to ``elasticsearch`` too where its URL is given, by way of ``spool_dir``. ``threads``,
+    ``device`` and ``dtype`` are for the torch engine, ``timetable`` for the scripted one.
     """
 
     engine: EngineName = "torch"
@@ -36,4 +38,6 @@ class Settings:
     timetable: str = ""
     grace_seconds: float = 30.0
     log_file: Path | None = None
+    elasticsearch: str | None = None
+    spool_dir: Path = SPOOL_DIR
     max_body_bytes: int = 4 * 1024 * 1024

@@ -21,7 +21,7 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 from harness.measure.record import OUTCOMES
 from harness.measure.records import Records
 from harness.measure.timings import MISSING
-from harness.telemetry.client_log import LoggedRun
+from harness.telemetry.request_documents import DocumentedRun
 from observability.trace_ids import span_id
 
 SERVICE_NAME = "tidegate"
@@ -60,14 +60,14 @@ def ship_spans(spans: Iterable[ReadableSpan], exporter: SpanExporter) -> SpanCou
     return SpanCounts(made, acknowledged)
 
 
-def client_spans(run: LoggedRun, records: Records, rows: Sequence[int]) -> Iterator[ReadableSpan]:
+def client_spans(run: DocumentedRun, records: Records, rows: Sequence[int]) -> Iterator[ReadableSpan]:
     """Yield the span of each of the rows that was sent; what never went out has no span."""
     for row in rows:
         if records.sent_ns[row] != MISSING:
             yield _span(run, records, int(row))
 
 
-def _span(run: LoggedRun, records: Records, row: int) -> ReadableSpan:
+def _span(run: DocumentedRun, records: Records, row: int) -> ReadableSpan:
     ok = bool(records.ok[row])
     outcome = OUTCOMES[records.outcome[row]].value
     return ReadableSpan(
@@ -89,11 +89,11 @@ def _context(run_id: str, trace: str, seq: int) -> SpanContext:
     return SpanContext(int(trace, 16), int(span, 16), False, TraceFlags(TraceFlags.SAMPLED))
 
 
-def _path(run: LoggedRun) -> str:
+def _path(run: DocumentedRun) -> str:
     return _PATHS[run.scenario.target.api]
 
 
-def _events(run: LoggedRun, records: Records, row: int) -> list[Event]:
+def _events(run: DocumentedRun, records: Records, row: int) -> list[Event]:
     instants = {
         "first_token": int(records.first_token_ns[row]),
         "last_token": int(records.last_token_ns[row]),
@@ -105,7 +105,7 @@ def _events(run: LoggedRun, records: Records, row: int) -> list[Event]:
     ]
 
 
-def _attributes(run: LoggedRun, records: Records, row: int) -> dict[str, Any]:
+def _attributes(run: DocumentedRun, records: Records, row: int) -> dict[str, Any]:
     due_ns, first_ns = int(records.intended_ns[row]), int(records.first_token_ns[row])
     target = urlsplit(run.scenario.target.url or "")
     facts: dict[str, Any] = {

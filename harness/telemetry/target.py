@@ -82,6 +82,14 @@ def counters_of(page: str) -> Counters | None:
     return None
 
 
+def tells(target: Target, sample: str) -> bool:
+    """Whether the target's page has a sample of this name; not where there is no page."""
+    try:
+        return sample in (_metrics(target) or "")
+    except TargetUnreachableError:
+        return False
+
+
 def read_levels(target: Target) -> Levels | None:
     """Read what the target holds now; None where it does not tell. Waits."""
     try:

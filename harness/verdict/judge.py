@@ -24,15 +24,19 @@ def judge(
     objectives: Sequence[Objective],
     scenario: Scenario,
     aborted: str | None = None,
+    missing_telemetry: Sequence[str] = (),
 ) -> Verdict:
     """Return the verdict. ``aborted`` says why the run was stopped early; None when it was not.
+
+    ``missing_telemetry`` says of what was sent to a store what is not there: such a run is INVALID.
 
     ABORTED stands above INVALID, INVALID above what the objectives say: FAIL when any fails, else
     INCONCLUSIVE when any is, else PASS. The results are computed in every case; a reader may see them.
     """
     evidence = gather(summary, records, objectives, scenario)
     results = tuple(_result(objective, evaluate(objective, evidence)) for objective in objectives)
-    invalid = invalid_reasons(summary, objectives, scenario)
+    missing = tuple(f"telemetry_incomplete: {what}" for what in missing_telemetry)
+    invalid = (*invalid_reasons(summary, objectives, scenario), *missing)
     if aborted is not None:
         return _verdict(VerdictKind.ABORTED, (f"aborted: {aborted}", *invalid), results)
     if invalid:

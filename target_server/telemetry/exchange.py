@@ -69,6 +69,11 @@ class Exchange:
         return _seconds_between(self.started_ns, self.prefilled_ns)
 
     @property
+    def decode_seconds(self) -> float | None:
+        """From the first token to the last."""
+        return _seconds_between(self.first_token_ns, self.last_token_ns)
+
+    @property
     def time_to_first_token_seconds(self) -> float | None:
         """From the request's arrival to its first token."""
         return _seconds_between(self.received_ns, self.first_token_ns)
@@ -76,7 +81,7 @@ class Exchange:
     @property
     def time_per_output_token_seconds(self) -> float | None:
         """(last token − first token) ÷ (output tokens − 1); undefined for fewer than two tokens."""
-        decode = _seconds_between(self.first_token_ns, self.last_token_ns)
+        decode = self.decode_seconds
         if decode is None or self.output_tokens < 2:
             return None
         return decode / (self.output_tokens - 1)

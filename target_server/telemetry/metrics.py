@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
@@ -12,8 +13,9 @@ from prometheus_client.registry import Collector
 from observability.buckets import latency_buckets
 from observability.names import BY_NAME
 from observability.process import register_process_collectors
-from target_server.engine.protocol import EngineStats
+from target_server.engine.protocol import Engine, EngineStats
 from target_server.telemetry.exchange import Exchange
+from target_server.telemetry.log_entries import LogEntriesCollector
 
 # A step of a small model on a GPU takes less than a millisecond: the usual bounds begin at 5 ms.
 _FAST_SECONDS = tuple(float(f"{1e-4 * 1.25**step:.3g}") for step in range(18))
@@ -31,6 +33,8 @@ class TargetMetrics:
         self.request_duration = self._histogram("gen_ai_server_request_duration_seconds", latency)
         self.queue_seconds = self._histogram("tidegate_target_queue_seconds", fast)
         self.prefill_seconds = self._histogram("tidegate_target_prefill_seconds", fast)
+        self.decode_seconds = self._histogram("tidegate_target_decode_seconds", latency)
+        self.loop_lag = self._histogram("tidegate_target_loop_lag_seconds", fast)
         self.step_seconds = self._histogram("tidegate_target_step_seconds", fast)
         self.batch_size = self._histogram("tidegate_target_batch_size", _BATCH_SIZES)
         self.requests = self._counter("tidegate_target_requests")
@@ -39,10 +43,15 @@ class TargetMetrics:
         self.rejected = self._counter("tidegate_target_rejected")
         self.cancelled = self._counter("tidegate_target_cancelled")
         self.spans_dropped = self._counter("tidegate_target_spans_dropped")
+        self.log_entries = LogEntriesCollector()
+        self.registry.register(self.log_entries)
 
-    def watch(self, stats: Callable[[], EngineStats]) -> None:
-        """Add the engine's levels and the process' readings, taken when the page is read."""
-        self.registry.register(_EngineCollector(stats))
+    def watch(self, engine: Engine) -> None:
+        """Tell what serves, and add its levels and the process' readings, taken when the page is read."""
+        info = BY_NAME["tidegate_target_info"]
+        labels = (engine.model_id, engine.name, version("tidegate"))
+        Gauge(info.name, info.help, info.labels, registry=self.registry).labels(*labels).set(1)
+        self.registry.register(_EngineCollector(engine.stats))
         register_process_collectors(self.registry)
 
     def observe_first_token(self, exchange: Exchange) -> None:
@@ -58,6 +67,7 @@ class TargetMetrics:
         _observe(self.queue_seconds, exchange.queue_seconds, exemplar)
         _observe(self.prefill_seconds, exchange.prefill_seconds, exemplar)
         if exchange.outcome == "ok":
+            _observe(self.decode_seconds, exchange.decode_seconds, exemplar)
             _observe(self.time_per_output_token, exchange.time_per_output_token_seconds, exemplar)
             _observe(self.request_duration, exchange.duration_seconds, exemplar)
 

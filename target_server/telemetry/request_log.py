@@ -11,12 +11,14 @@ from target_server.telemetry.exchange import Exchange
 
 LOGGER_NAME = "tidegate_target"
 SERVICE_NAME = "tidegate-target"
+LOGGER_NAMES = (LOGGER_NAME, "target_server", "uvicorn", "opentelemetry")
+"""Ours, and those of the libraries that work for us."""
 _log = logging.getLogger(f"{LOGGER_NAME}.request")
 
 
 def configure_logging(file: Path | None) -> None:
     """Send our lines, and the warnings of the libraries that work for us, to one place."""
-    for name in (LOGGER_NAME, "target_server", "uvicorn", "opentelemetry"):
+    for name in LOGGER_NAMES:
         configure_ecs_logging(name, SERVICE_NAME, file)
 
 

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from observability.trace_ids import parse_traceparent
 from target_server.telemetry.exchange import Exchange, Operation, TraceParent
@@ -15,17 +16,32 @@ from target_server.telemetry.prompts import PromptHasher
 from target_server.telemetry.request_log import log_request
 from target_server.telemetry.tracing import Tracing
 
+if TYPE_CHECKING:  # it needs the extra that holds Elasticsearch's client
+    from target_server.telemetry.log_shipping import LogShipping
+
 _RUN_ID = re.compile(r"[\w.:-]{1,128}")  # it comes from outside and goes into logs
 
 
 class Telemetry:
-    """Joins metrics, spans and log lines of one process. ``tracing`` None makes no spans."""
+    """Joins metrics, spans and log lines of one process.
 
-    def __init__(self, metrics: TargetMetrics, hash_prompt: PromptHasher, tracing: Tracing | None) -> None:
+    ``tracing`` None makes no spans. ``log_shipping`` None leaves the lines where logging puts them.
+    """
+
+    def __init__(
+        self,
+        metrics: TargetMetrics,
+        hash_prompt: PromptHasher,
+        tracing: Tracing | None,
+        log_shipping: LogShipping | None = None,
+    ) -> None:
         self.metrics = metrics
         self.observer = ExchangeObserver(metrics)
         self.hash_prompt = hash_prompt
         self._tracing = tracing
+        self._log_shipping = log_shipping
+        if log_shipping is not None:
+            metrics.log_entries.watch(log_shipping.counts)
 
     def begin(
         self, request_id: str, operation: Operation, route: str, headers: Mapping[bytes, bytes]
@@ -67,9 +83,11 @@ class Telemetry:
         log_request(exchange, f"{span.span_id:016x}" if span else None)
 
     def close(self) -> None:
-        """Deliver the spans that still wait."""
+        """Deliver the spans and the log lines that still wait; the spans first, for they may be told of."""
         if self._tracing:
             self._tracing.close()
+        if self._log_shipping:
+            self._log_shipping.close()
 
 
 def _trace_parent(header: bytes | None) -> TraceParent | None:

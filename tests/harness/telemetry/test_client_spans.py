@@ -5,8 +5,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from harness.measure.record import Outcome
 from harness.measure.records import Records
 from harness.scenario.model import Rate, Scenario, Stage, Target
-from harness.telemetry.client_log import LoggedRun
 from harness.telemetry.client_spans import SpanCounts, client_spans, ship_spans
+from harness.telemetry.request_documents import DocumentedRun
 from harness.telemetry.worth_telling import worth_telling
 from observability.trace_ids import span_id, trace_id
 from tests.harness.measure.build import record, records_of
@@ -18,7 +18,7 @@ SCENARIO = Scenario(
     target=Target(url="http://127.0.0.1:8000", model="m"),
     stages=(Stage(name="calm", duration=1.0, rate=Rate(1.0, "/s")),),
 )
-RUN = LoggedRun("run-1", SCENARIO, 1_800_000_000 * SECOND, "PASS")
+RUN = DocumentedRun("run-1", SCENARIO, 1_800_000_000 * SECOND)
 
 
 def recorded(*outcomes: Outcome) -> Records:

@@ -45,6 +45,7 @@ def test_histograms_hold_what_the_timetable_says(target: ThreadTarget) -> None:
         ("gen_ai_server_time_per_output_token_seconds", 0.003, 0.05),
         ("gen_ai_server_request_duration_seconds", 0.029, 0.3),
         ("tidegate_target_prefill_seconds", 0.018, 0.2),
+        ("tidegate_target_decode_seconds", 0.009, 0.2),
         ("tidegate_target_queue_seconds", 0.0, 0.05),
     ):
         assert target.sample(f"{name}_count") == 4
@@ -73,6 +74,7 @@ def test_openmetrics_names_the_traces_of_sampled_requests(
         ("gen_ai_server_request_duration_seconds", TRACE),
         ("tidegate_target_queue_seconds", TRACE),
         ("tidegate_target_prefill_seconds", TRACE),
+        ("tidegate_target_decode_seconds", TRACE),
     }
 
 

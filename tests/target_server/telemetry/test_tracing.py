@@ -5,8 +5,8 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from observability.trace_ids import span_id, trace_id, traceparent
-from tests.target_server.running import CHAT, process_target, read, request_body, thread_target, wait_until
 from tests.otlp_receiver import Receiver, attributes, receiver
+from tests.target_server.running import CHAT, process_target, read, request_body, thread_target, wait_until
 
 TRACE, PARENT = trace_id("run-1", 7), span_id("run-1", 7)
 SAMPLED = {"traceparent": traceparent(TRACE, PARENT, sampled=True), "x-tidegate-run": "run-1"}

@@ -1,0 +1,1 @@
+"""The stack as the memory of runs: what Elasticsearch holds of them, listed and compared."""

@@ -1,0 +1,1 @@
+"""A write-ahead spool: what it accepted is on disk, and leaves it only when somebody else has stored it."""
