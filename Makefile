@@ -10,7 +10,7 @@ CORE := setup.py $(wildcard build_backend/*.py harness/core/src/* harness/calibr
 CORE += $(wildcard harness/core/third_party/*/*.[ch])
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser check format test demo bench clean
+.PHONY: help setup browser stack check format test demo bench clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,9 @@ browser: ## make sure that Chromium is there for the tests of the report (Debian
 	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	|| echo "no Chromium: the browser tests will be skipped"
 
+stack: $(READY) ## install the observability stack's components, once (Java, Maven and Go make the most of them)
+	@$(BIN)/tidegate stack install --redis || echo "the tests that need what is missing will be skipped"
+
 check: $(READY) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,14 +48,15 @@ format: $(READY) ## let ruff format and fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: $(READY) browser ## every test
+test: $(READY) browser stack ## every test
 	$(BIN)/python -m pytest
 
-demo: $(READY) ## a flash sale against a real model, ending in a verdict and a report
-	@$(BIN)/tidegate demo
+demo: $(READY) ## a flash sale against a real model, ending in a verdict and a report (STACK=1: with everything up)
+	@$(if $(STACK),$(BIN)/tidegate stack up)
+	@$(BIN)/tidegate demo; code=$$?; $(if $(STACK),$(BIN)/tidegate stack links;) exit $$code
 
 # Not here, as they take the whole machine or install others' tools: million, peers.
-BENCHMARKS := ingest open_loop records connections churn grpc master scaling
+BENCHMARKS := ingest open_loop records spool connections churn grpc master scaling
 bench: $(READY) ## benchmarks, one JSON object a line
 	@for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name; done
 

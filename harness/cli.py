@@ -9,17 +9,29 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from dashboards.commands import app as dashboards_app
 from harness import demo as reference
 from harness.doctor import examine
 from harness.errors import TidegateError, UsageError
+from harness.memory.address import teller_for
+from harness.memory.commands import Address, register
 from harness.preflight.judge import refusals
 from harness.preflight.preflight import Preflight, preflight
+from harness.traced import collector_for
+from stack.commands import app as stack_app
+from stack.endpoints import Endpoints, read_endpoints
+from stack.errors import StackError
+from stack.watch import free_metrics_port, watch_for
+
+if TYPE_CHECKING:
+    from harness.run import RunOptions
 
 app = typer.Typer(
     name="tidegate",
@@ -28,12 +40,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(dashboards_app)
+app.add_typer(stack_app)
 _out = Console()
 _err = Console(stderr=True)
 
 Scenarios = Annotated[list[Path], typer.Argument(help="Scenario files, or folders of them.")]
 RunsDir = Annotated[Path, typer.Option(help="Where the runs' folders go.")]
 TraceFile = Annotated[Path | None, typer.Option("--trace", help="Trace file (instead of the scenario's).")]
+Otlp = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL|off",
+        envvar="OTEL_EXPORTER_OTLP_ENDPOINT",
+        help="OTLP/HTTP endpoint of the client spans.",
+        show_default="the stack that runs here",
+    ),
+]
 RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.")]
 
 
@@ -41,7 +64,7 @@ def main() -> None:
     """Run a verb; a condition that we know ends with a sentence and its exit code, never with a traceback."""
     try:
         app()
-    except TidegateError as error:
+    except (TidegateError, StackError) as error:
         _err.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
 
@@ -80,6 +103,8 @@ def run(
     metrics_port: Annotated[
         int | None, typer.Option(help="Worker k serves /metrics at this port + k.")
     ] = None,
+    elasticsearch: Address = None,
+    otlp: Otlp = None,
 ) -> None:
     """Run scenarios against a target and judge them. Several, or a folder, are a suite."""
     from harness.load.session import Crew
@@ -97,11 +122,32 @@ def run(
         raise UsageError("give a scenario file, or a folder of them")
     local = _count(workers, 0 if master else None)
     crew = Crew(local or 0, expect_workers, _address(bind)) if master else Crew(local or 0)
-    options = RunOptions(runs_dir, crew, record_gaps, metrics_port, auto_workers=local is None)
+    options = RunOptions(runs_dir, crew, record_gaps, metrics_port, local is None)
+    options = _observed(options, elasticsearch, otlp)
     request = SuiteRequest(_scenario_files(scenarios), options, target, model, trace)
     with _interrupt_is_aborted():
         code = run_suite(request, _out)
     raise typer.Exit(code)
+
+
+def _running_elasticsearch() -> str | None:
+    """Return where the stack of this folder has its Elasticsearch; None where none was started."""
+    endpoints = read_endpoints()
+    return None if endpoints is None else endpoints.elasticsearch
+
+
+def _observed(options: RunOptions, elasticsearch: str | None, otlp: str | None) -> RunOptions:
+    """Have the stack of this folder, or what the addresses name, watch the run, store it and its traces."""
+    running = read_endpoints() or Endpoints()
+    teller = teller_for(elasticsearch, running.elasticsearch, _err.print)
+    options = replace(options, teller=teller, spans_to=collector_for(otlp, running.otlp_http, _err.print))
+    watch = watch_for()
+    if watch is None:
+        return options
+    return replace(options, watch=watch, metrics_port=options.metrics_port or free_metrics_port())
+
+
+register(app, _running_elasticsearch, _out)
 
 
 @app.command()
@@ -159,7 +205,7 @@ def gate(
 
 
 @app.command()
-def demo(runs_dir: RunsDir = Path("runs")) -> None:
+def demo(runs_dir: RunsDir = Path("runs"), elasticsearch: Address = None, otlp: Otlp = None) -> None:
     """Run a flash sale against the reference target with a real model, on this machine."""
     from harness.run import RunOptions
     from harness.suite import SuiteRequest, run_suite
@@ -168,8 +214,11 @@ def demo(runs_dir: RunsDir = Path("runs")) -> None:
         raise UsageError("the demo runs from a checkout of tidegate: its scenarios/ folder is not here")
     runs_dir.mkdir(parents=True, exist_ok=True)
     _out.print("starting the reference target (SmolLM2-135M; the first start fetches it)", highlight=False)
-    with _interrupt_is_aborted(), reference.reference_target(runs_dir / "target.log.jsonl") as url:
-        code = run_suite(SuiteRequest((reference.SCENARIO,), RunOptions(runs_dir), url), _out)
+    options = _observed(RunOptions(runs_dir), elasticsearch, otlp)
+    store = None if options.teller is None else elasticsearch or _running_elasticsearch()
+    target = reference.reference_target(runs_dir / "target.log.jsonl", store, options.spans_to)
+    with _interrupt_is_aborted(), target as url:
+        code = run_suite(SuiteRequest((reference.SCENARIO,), options, url), _out)
     raise typer.Exit(code)
 
 

@@ -24,11 +24,19 @@ _READY_TIMEOUT_SECONDS = 2.0
 
 
 @contextmanager
-def reference_target(log_file: Path) -> Iterator[str]:
-    """Start ``tidegate-target`` with the torch engine on a free port; yield its URL; stop it at the end."""
+def reference_target(
+    log_file: Path, elasticsearch: str | None = None, spans_to: str | None = None
+) -> Iterator[str]:
+    """Start ``tidegate-target`` with the torch engine on a free port; yield its URL; stop it at the end.
+
+    Its log goes to ``log_file``, and to the Elasticsearch at a URL where one is given; ``spans_to`` is the
+    OTLP endpoint of its spans.
+    """
     with tempfile.TemporaryDirectory(prefix="tidegate-demo-") as folder:
         port_file = Path(folder) / "port"
-        process = subprocess.Popen([*_command(), "--port-file", str(port_file), "--log-file", str(log_file)])
+        log = ["--log-file", str(log_file), *(["--elasticsearch", elasticsearch] if elasticsearch else [])]
+        environment = os.environ | ({"OTEL_EXPORTER_OTLP_ENDPOINT": spans_to} if spans_to else {})
+        process = subprocess.Popen([*_command(), "--port-file", str(port_file), *log], env=environment)
         try:
             yield _wait_until_ready(process, port_file)
         finally:

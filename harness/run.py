@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.arrivals.build import build_plan
 from harness.assess import Facts, conclude, store_facts
@@ -20,18 +22,27 @@ from harness.report.run_folder import Report
 from harness.scenario.load import dump, needs_capacity, resolve
 from harness.scenario.model import Scenario
 from harness.telemetry.floor_store import environment_with_floor
+from harness.telemetry.run_log import StageLog, log_end, logged_run
 from harness.telemetry.target import counted_between, read_counters
+from harness.traced import tell_spans
 from harness.workload import build_workload
+
+if TYPE_CHECKING:
+    from harness.shipped import RunTeller
 
 Drive = Callable[[Scenario, str, Path, Callable[[Progress], None]], DriveResult]
 """Sends a scenario's load under a run id, leaves its records in a folder, and tells its progress."""
+Watch = Callable[[str, Sequence[str]], AbstractContextManager[None]]
+"""Takes a run's id and the addresses (host:port) of its workers' metrics pages; watches within the block."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """What the command line adds to a scenario. ``metrics_port``: worker k serves its page at port + k.
 
-    ``auto_workers``: start as many workers as the scenario takes, whatever the crew says.
+    ``watch`` is told where these pages are, ``teller`` tells the run to a store, and ``spans_to`` is the OTLP
+    endpoint of its client spans. ``auto_workers``: start as many workers as the scenario takes, whatever the
+    crew says.
     """
 
     runs_dir: Path
@@ -39,6 +50,9 @@ class RunOptions:
     record_gaps: bool = False
     metrics_port: int | None = None
     auto_workers: bool = False
+    watch: Watch = lambda _run_id, _addresses: nullcontext()
+    teller: RunTeller | None = None
+    spans_to: str | None = None
 
 
 def run_scenario(
@@ -66,18 +80,45 @@ def run_scenario(
     def drive_with_crew(
         scenario: Scenario, run_id: str, run_dir: Path, watch: Callable[[Progress], None]
     ) -> DriveResult:
-        return drive(
-            scenario,
-            run_id,
-            run_dir,
-            crew,
-            watch,
-            record_gaps=options.record_gaps,
-            metrics_port=options.metrics_port,
-        )
+        pages = _pages(options.metrics_port, crew)
+        with _logged(options.teller, run_dir, run_id), options.watch(run_id, pages):
+            stages = StageLog(scenario)
+
+            def logged_watch(progress: Progress) -> None:
+                stages.at(progress.elapsed_seconds)
+                watch(progress)
+
+            driven = drive(
+                scenario,
+                run_id,
+                run_dir,
+                crew,
+                logged_watch,
+                record_gaps=options.record_gaps,
+                metrics_port=options.metrics_port,
+            )
+            log_end(driven.problems)
+            return driven
 
     run_dir = run_load(scenario, options.runs_dir, note, watch, drive_with_crew, look_at_the_machine)
-    return run_dir, conclude(run_dir)
+    if options.spans_to is not None:
+        tell_spans(run_dir, options.spans_to)
+    return run_dir, conclude(run_dir) if options.teller is None else options.teller.conclude(run_dir)
+
+
+@contextmanager
+def _logged(teller: RunTeller | None, run_dir: Path, run_id: str) -> Iterator[None]:
+    """Write the harness's log into the run's folder, and to the store where there is one."""
+    live = nullcontext(()) if teller is None else teller.live(run_dir, run_id)
+    with live as handlers, logged_run(run_dir, run_id, handlers):
+        yield
+
+
+def _pages(metrics_port: int | None, crew: Crew) -> list[str]:
+    """Return where the workers of this machine tell their metrics; those of others tell only their own."""
+    if metrics_port is None:
+        return []
+    return [f"127.0.0.1:{metrics_port + worker}" for worker in range(crew.local)]
 
 
 def run_load(
