@@ -67,9 +67,9 @@ def target_mean(family: str) -> str:
     return f"({target_rate(f'{family}_sum')} / {target_rate(f'{family}_count')})"
 
 
-def at_least_zero(expression: str) -> str:
-    """Cut off what a difference of two measurements can be below zero by."""
-    return f"clamp_min({expression}, 0)"
+def at_least(bound: float, expression: str) -> str:
+    """Cut off what a difference of two measurements can be below the bound by."""
+    return f"clamp_min({expression}, {bound:g})"
 
 
 def _selected(series: str, where: str) -> str:

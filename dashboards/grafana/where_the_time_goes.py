@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.grafana.common import BLUE, GREEN, GREY, LINKS, ORANGE, PURPLE, RED, RUN_VARIABLES
 from dashboards.grafana.promql import (
-    at_least_zero,
+    at_least,
     run_mean,
     run_quantile,
     target_level,
@@ -16,6 +16,7 @@ from dashboards.grafana.spec import Board, Panel, Row, Series
 
 _CLIENT_TTFT = "tidegate_service_time_to_first_token_seconds"
 _SERVER_TTFT = "gen_ai_server_time_to_first_token_seconds"
+_LEAST_SECONDS = 1e-4  # a logarithmic axis has no zero
 _NO_STEPS = "the scripted engine takes no steps"
 _QUEUE, _PREFILL, _DECODE = (f"tidegate_target_{phase}_seconds" for phase in ("queue", "prefill", "decode"))
 
@@ -23,14 +24,16 @@ _P99 = Panel(
     "P99 by phase",
     "The slowest percent of each phase on its own; they are not the same requests, so they do not add up. "
     "network is the difference of two P99s: first token seen by the client after its send, and sent by the "
-    "server after its arrival.",
+    "server after its arrival; 0.1 ms stands for less.",
     "s",
     (
         Series(target_quantile(0.99, _QUEUE), "queue", exemplars=True, color=RED),
         Series(target_quantile(0.99, _PREFILL), "prefill", exemplars=True, color=ORANGE),
         Series(target_quantile(0.99, _DECODE), "decode", exemplars=True, color=BLUE),
         Series(
-            at_least_zero(f"{run_quantile(0.99, _CLIENT_TTFT)} - {target_quantile(0.99, _SERVER_TTFT)}"),
+            at_least(
+                _LEAST_SECONDS, f"{run_quantile(0.99, _CLIENT_TTFT)} - {target_quantile(0.99, _SERVER_TTFT)}"
+            ),
             "network",
             color=PURPLE,
         ),
@@ -47,7 +50,7 @@ _MEAN = Panel(
     (
         Series(run_mean("tidegate_schedule_delay_seconds"), "late", color=GREY),
         Series(
-            at_least_zero(f"{run_mean(_CLIENT_TTFT)} - {target_mean(_SERVER_TTFT)}"), "network", color=PURPLE
+            at_least(0, f"{run_mean(_CLIENT_TTFT)} - {target_mean(_SERVER_TTFT)}"), "network", color=PURPLE
         ),
         Series(target_mean(_QUEUE), "queue", color=RED),
         Series(target_mean(_PREFILL), "prefill", color=ORANGE),

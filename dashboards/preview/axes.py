@@ -13,13 +13,15 @@ from dashboards.preview.units import ticks
 Panel = Mapping[str, Any]
 _INK, _GRID, _STAGE = "#ccccdc", "#2c3235", "#b877d9"
 _NARROW = 8
+_ROOM = 0.1
+"""What part of the time range a stage's name takes."""
 _CLEAR = "rgba(0,0,0,0)"
 
 BASE: dict[str, Any] = {
     "paper_bgcolor": _CLEAR,
     "plot_bgcolor": _CLEAR,
     "font": {"color": _INK, "size": 11},
-    "margin": {"l": 72, "r": 12, "t": 14, "b": 24},
+    "margin": {"l": 72, "r": 12, "t": 24, "b": 24},
     "hovermode": "x unified",
     "hoverlabel": {"bgcolor": "#22252b", "bordercolor": _GRID, "font": {"color": _INK}},
     "legend": {"orientation": "h", "y": -0.14, "x": 0, "font": {"size": 11}},
@@ -66,8 +68,17 @@ def stage_mark(at_seconds: float) -> dict[str, Any]:
     return {"type": "line", "xref": "x", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1, "line": line}
 
 
-def stage_name(at_seconds: float, name: str) -> dict[str, Any]:
-    """Return the stage's name, to stand on top of its line."""
+def stage_names(stages: Sequence[tuple[float, str]], window: Window) -> list[dict[str, Any]]:
+    """Return the stages' names, on top of their lines; of two that are close the second stands higher."""
+    room, level, names, before = window.seconds * _ROOM, 0, [], -math.inf
+    for at, name in stages:
+        level = 1 - level if at - before < room else 0
+        names.append(_stage_name(at, name, level))
+        before = at
+    return names
+
+
+def _stage_name(at_seconds: float, name: str, level: int) -> dict[str, Any]:
     font = {"color": _STAGE, "size": 10}
-    place = {"xref": "x", "yref": "paper", "x": clock(at_seconds), "y": 1.0}
+    place = {"xref": "x", "yref": "paper", "x": clock(at_seconds), "y": 1.0, "yshift": 10 * level}
     return place | {"text": name, "showarrow": False, "xanchor": "left", "yanchor": "bottom", "font": font}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboards.preview import colors
-from dashboards.preview.axes import BASE, Panel, clock, stage_mark, stage_name, time_axis, value_axis
+from dashboards.preview.axes import BASE, Panel, clock, stage_mark, stage_names, time_axis, value_axis
 from dashboards.preview.choice import Window
 from dashboards.preview.units import written
 from dashboards.prometheus import Exemplar, Line
@@ -38,7 +38,7 @@ def line_figure(
         "xaxis": time_axis(panel, window),
         "yaxis": value_axis(panel, [height for height in _heights(traces) if height is not None]),
         "shapes": [stage_mark(at) for at, _ in stages],
-        "annotations": [stage_name(*stage) for stage in stages],
+        "annotations": stage_names(stages, window),
     }
     return {"data": traces, "layout": BASE | layout}
 

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from dashboards import expressions
+from dashboards.preview.axes import stage_names
 from dashboards.preview.choice import Choice, Window, rate_interval_seconds, step_seconds
 from dashboards.preview.heatmap import heatmap_figure
 from dashboards.preview.lines import Drawn, line_figure, with_gaps
@@ -93,6 +94,18 @@ def test_an_objective_is_a_dashed_line_and_a_trace_a_diamond():
     assert "ab" * 16 in diamonds["text"][0]
     assert figure["layout"]["annotations"][0]["text"] == "rush"
     assert figure["layout"]["xaxis"]["range"] == ["1970-01-01T00:16:40.000", "1970-01-01T00:17:40.000"]
+
+
+def test_names_of_stages_that_are_close_stand_above_each_other():
+    names = stage_names(
+        [(1000.0, "before"), (1030.0, "opening"), (1032.0, "sale"), (1047.0, "after")], WINDOW
+    )
+    assert [(each["text"], each["yshift"]) for each in names] == [
+        ("before", 0),
+        ("opening", 0),
+        ("sale", 10),
+        ("after", 0),
+    ]
 
 
 def test_a_stacked_axis_is_as_high_as_the_series_together():
