@@ -7,10 +7,10 @@ RUN python -m venv /opt/tidegate \
     && /opt/tidegate/bin/pip install --no-cache-dir -c constraints.txt '.[stack]'
 
 FROM python:3.12-slim-bookworm
-RUN useradd --uid 10001 --create-home tidegate && install -d -o tidegate /work /work/runs
+RUN useradd --uid 10001 --create-home tidegate && install -d -o tidegate /srv/tidegate /srv/tidegate/runs
 COPY --from=build /opt/tidegate /opt/tidegate
 USER 10001
-WORKDIR /work
+WORKDIR /srv/tidegate
 ENV PATH=/opt/tidegate/bin:$PATH PYTHONUNBUFFERED=1
 ENTRYPOINT ["tidegate"]
 CMD ["--help"]
