@@ -25,8 +25,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.histogram import Histogram, histogram_at
 from harness.core.library import RECORD_DTYPE, CoreMissingError, load
-from harness.measure.histogram import BUCKETS, LogHistogram
+from harness.measure.histogram import LogHistogram
 
 ARRIVAL_DTYPE = np.dtype(
     [
@@ -82,10 +83,6 @@ class Counters(ctypes.Structure):
             *("shared_token_reads", "finished"),
         )
     ]
-
-
-class _Histogram(ctypes.Structure):
-    _fields_ = [("counts", c_uint64 * BUCKETS), ("count", c_uint64), ("max_ns", c_int64)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,15 +186,15 @@ class CoreEngine:
 
     def itl(self, stage: int) -> LogHistogram:
         """Return the gaps between tokens of a stage, as counted so far."""
-        return _to_histogram(self._library.tg_engine_itl(self._engine, stage))
+        return histogram_at(self._library.tg_engine_itl(self._engine, stage))
 
     def ttft(self) -> LogHistogram:
         """Return first token − due of every first token that has come so far."""
-        return _to_histogram(self._library.tg_engine_ttft(self._engine))
+        return histogram_at(self._library.tg_engine_ttft(self._engine))
 
     def lag(self) -> LogHistogram:
         """Return how late the engine's loop came round, as counted so far."""
-        return _to_histogram(self._library.tg_engine_lag(self._engine))
+        return histogram_at(self._library.tg_engine_lag(self._engine))
 
     def hold(self, seconds: float) -> None:
         """Hold the engine's thread up, as a busy machine would."""
@@ -243,17 +240,12 @@ def _copied(start: c_void_p, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     return np.frombuffer(ctypes.string_at(start, count * dtype.itemsize), dtype)
 
 
-def _to_histogram(pointer: Any) -> LogHistogram:
-    found = pointer.contents
-    return LogHistogram.from_counts(np.ctypeslib.as_array(found.counts), found.max_ns)
-
-
 @cache
 def _library() -> ctypes.CDLL:
     library = load()
     sizes = (c_uint32 * 6)()
     library.tg_engine_sizes(sizes)
-    settings, address, counters, histogram = map(ctypes.sizeof, (_Settings, _Address, Counters, _Histogram))
+    settings, address, counters, histogram = map(ctypes.sizeof, (_Settings, _Address, Counters, Histogram))
     ours = [settings, address, ARRIVAL_DTYPE.itemsize, RECORD_DTYPE.itemsize, counters, histogram]
     if list(sizes) != ours:
         raise CoreMissingError("the compiled core and its Python side differ: build it with 'make setup'")
@@ -270,9 +262,9 @@ def _library() -> ctypes.CDLL:
         ("tg_engine_join", None, (pointer,)),
         ("tg_engine_take", c_uint64, (pointer, pointer, pointer, pointer)),
         ("tg_engine_counters", POINTER(Counters), (pointer,)),
-        ("tg_engine_ttft", POINTER(_Histogram), (pointer,)),
-        ("tg_engine_itl", POINTER(_Histogram), (pointer, c_uint32)),
-        ("tg_engine_lag", POINTER(_Histogram), (pointer,)),
+        ("tg_engine_ttft", POINTER(Histogram), (pointer,)),
+        ("tg_engine_itl", POINTER(Histogram), (pointer, c_uint32)),
+        ("tg_engine_lag", POINTER(Histogram), (pointer,)),
         ("tg_engine_word", c_char_p, (pointer, c_uint16)),
         ("tg_engine_hold", None, (pointer, c_int64)),
     ):

@@ -24,12 +24,12 @@ from harness.calibrate.golden.library import (
     RefuseCall,
     ServerSettings,
     address_of,
-    histogram_at,
     load,
     rows_of,
 )
 from harness.calibrate.golden.log import Columns
 from harness.calibrate.golden.timetable import Timetable
+from harness.core.histogram import histogram_at
 
 SPIN_NS = 300_000
 """On a core of its own, what is due sooner than this is waited for by turning, never by sleeping: to be woken

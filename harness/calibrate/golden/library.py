@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.calibrate.golden.log import TRACE_BYTES
+from harness.core.histogram import Histogram
 from harness.core.library import CoreMissingError
-from harness.measure.histogram import BUCKETS, LogHistogram
 
 _LIBRARY = Path(__file__).with_name("_golden.so")
 _HOW_TO_BUILD = "build it with 'make setup' or 'pip install -e .'"
@@ -86,10 +86,6 @@ class ServerSettings(ctypes.Structure):
     _fields_ = [("counts", c_void_p), ("spin_ns", c_int64), ("listener", c_int32), ("stop", c_int32)]
 
 
-class _Histogram(ctypes.Structure):
-    _fields_ = [("counts", c_uint64 * BUCKETS), ("count", c_uint64), ("max_ns", c_int64)]
-
-
 def address_of(values: array[int]) -> int:
     """Return where an array's items lie; they stay there while it does not grow."""
     return values.buffer_info()[0]
@@ -106,12 +102,6 @@ def rows_of(server: int) -> NDArray[Any]:
     )
 
 
-def histogram_at(pointer: Any) -> LogHistogram:
-    """Return what a ``tg_histogram`` of the server has counted so far."""
-    found = pointer.contents
-    return LogHistogram.from_counts(np.ctypeslib.as_array(found.counts), found.max_ns)
-
-
 @cache
 def load() -> ctypes.CDLL:
     """Return the library, its functions with their types. Raises CoreMissingError."""
@@ -122,7 +112,7 @@ def load() -> ctypes.CDLL:
     except (OSError, AttributeError) as error:
         raise CoreMissingError(f"the golden target cannot be loaded ({error}); {_HOW_TO_BUILD}") from None
     ours = [ctypes.sizeof(made) for made in (ServerSettings, AskStruct, AnswerStruct)]
-    if list(sizes) != [*ours, ROW_DTYPE.itemsize, ctypes.sizeof(_Histogram)]:
+    if list(sizes) != [*ours, ROW_DTYPE.itemsize, ctypes.sizeof(Histogram)]:
         raise CoreMissingError(f"{_LIBRARY.name} was compiled from other sources than these; {_HOW_TO_BUILD}")
     for name, result, arguments in (
         ("gt_server_new", c_void_p, (POINTER(ServerSettings), POINTER(Callbacks))),
@@ -131,8 +121,8 @@ def load() -> ctypes.CDLL:
         ("gt_server_turn", c_int64, (c_void_p,)),
         ("gt_server_fd", c_int, (c_void_p,)),
         ("gt_server_rows", c_uint64, (c_void_p, c_void_p)),
-        ("gt_server_gaps", POINTER(_Histogram), (c_void_p,)),
-        ("gt_server_pace", POINTER(_Histogram), (c_void_p,)),
+        ("gt_server_gaps", POINTER(Histogram), (c_void_p,)),
+        ("gt_server_pace", POINTER(Histogram), (c_void_p,)),
     ):
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
